@@ -1,0 +1,149 @@
+/**
+ * Several named aggregates as one: `{ departures: count(), delay: sum(…) }`.
+ *
+ * Numeric aggregates share one array of cells. Where others are among them, the accumulator is
+ * [cells, other, other, …]. Rows are built from the accumulator directly, without a result object in
+ * between.
+ */
+import { E006_BAD_NAME, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
+import type { AggregateSpec } from '../graph/state-spec.ts'
+import { doubles, type Aggregate, type BoundCells } from './aggregates.ts'
+
+/** A row under construction; names are checked, so plain assignment is safe. */
+export type Row = Record<string, unknown>
+
+export interface Combined {
+  /** `result` hands the accumulator on: `fill` makes the row of it. */
+  readonly aggregate: AggregateSpec
+  readonly fill: (row: Row, accumulator: unknown) => Row
+}
+
+const RESERVED = new Set(['key', 'start', 'end', '__proto__'])
+
+interface Part {
+  readonly name: string
+  readonly aggregate: Aggregate<unknown, unknown>
+}
+
+export function combine(aggregates: Readonly<Record<string, Aggregate<never, unknown>>>): Combined {
+  // What the parts take is checked by the type of `aggregate()`; here they are all alike.
+  const parts = Object.entries(aggregates).map(([name, aggregate]): Part => {
+    return { name, aggregate: aggregate as Aggregate<unknown, unknown> }
+  })
+  if (parts.length === 0) {
+    throw E008_IMPOSSIBLE_OPTION({
+      what: 'aggregate() got no aggregates', given: aggregates,
+      why: 'Each name becomes a field of the result.', fix: 'give at least one, e.g. { n: count() }',
+    })
+  }
+  for (const { name } of parts) {
+    if (RESERVED.has(name) || name === '') throw E006_BAD_NAME({ what: 'The name of an aggregate', name })
+  }
+  return parts.every(({ aggregate }) => aggregate.cells !== undefined) ? onlyCells(parts) : mixed(parts)
+}
+
+interface Layout {
+  readonly initial: readonly number[]
+  readonly bound: readonly (BoundCells<unknown, unknown> | undefined)[]
+}
+
+function layOut(parts: readonly Part[]): Layout {
+  const initial: number[] = []
+  const bound = parts.map(({ aggregate: { cells } }) => {
+    const at = initial.length
+    initial.push(...(cells?.initial ?? []))
+    return cells?.bind(at)
+  })
+  return { initial: doubles(initial), bound }
+}
+
+function onlyCells(parts: readonly Part[]): Combined {
+  const { initial, bound } = layOut(parts)
+  const cells = bound.filter((part) => part !== undefined)
+  const names = parts.map(({ name }) => name)
+  return {
+    aggregate: {
+      create: () => initial.slice(),
+      add: adder(cells),
+      merge: (into: number[], from: readonly number[]) => {
+        for (const { merge } of cells) merge(into, from)
+        return into
+      },
+      result: (accumulator: number[]) => accumulator,
+      exact: parts.every(({ aggregate }) => aggregate.exact === true),
+    },
+    fill: (row, accumulator) => {
+      for (let i = 0; i < cells.length; i++) {
+        row[names[i] as string] = (cells[i] as BoundCells<unknown, unknown>).result(accumulator as number[])
+      }
+      return row
+    },
+  }
+}
+
+/** The usual numbers of aggregates without a loop: this runs for every record. */
+function adder(cells: readonly BoundCells<unknown, unknown>[]): (into: number[], value: unknown) => number[] {
+  const [a, b, c] = cells.map(({ add }) => add)
+  if (cells.length === 1 && a !== undefined) {
+    return (into, value) => {
+      a(into, value)
+      return into
+    }
+  }
+  if (cells.length === 2 && a !== undefined && b !== undefined) {
+    return (into, value) => {
+      a(into, value)
+      b(into, value)
+      return into
+    }
+  }
+  if (cells.length === 3 && a !== undefined && b !== undefined && c !== undefined) {
+    return (into, value) => {
+      a(into, value)
+      b(into, value)
+      c(into, value)
+      return into
+    }
+  }
+  return (into, value) => {
+    for (let i = 0; i < cells.length; i++) (cells[i] as BoundCells<unknown, unknown>).add(into, value)
+    return into
+  }
+}
+
+type Mixed = [cells: number[], ...others: unknown[]]
+
+function mixed(parts: readonly Part[]): Combined {
+  const { initial, bound } = layOut(parts)
+  const others = parts.filter((_, i) => bound[i] === undefined)
+  const merges = others.every(({ aggregate }) => aggregate.merge !== undefined)
+  const merge = (into: Mixed, from: Mixed): Mixed => {
+    for (const cells of bound) cells?.merge(into[0], from[0])
+    others.forEach(({ aggregate }, i) => { into[i + 1] = aggregate.merge?.(into[i + 1], from[i + 1]) })
+    return into
+  }
+  return {
+    aggregate: {
+      create: (): Mixed => [initial.slice(), ...others.map(({ aggregate }) => aggregate.create())],
+      add: (into: Mixed, value: unknown) => {
+        for (const cells of bound) cells?.add(into[0], value)
+        for (let i = 0; i < others.length; i++) {
+          into[i + 1] = (others[i] as Part).aggregate.add(into[i + 1], value)
+        }
+        return into
+      },
+      result: (accumulator: Mixed) => accumulator,
+      ...(merges ? { merge } : {}),
+      exact: false,
+    },
+    fill: (row, accumulator) => {
+      const [cells, ...rest] = accumulator as Mixed
+      let other = 0
+      parts.forEach(({ name, aggregate }, i) => {
+        const part = bound[i]
+        row[name] = part === undefined ? aggregate.result(rest[other++]) : part.result(cells)
+      })
+      return row
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * `job(name, build)`: a job as a value. Nothing runs when a job file is imported.
+ *
+ * The command line, tests and every worker import the same file and build the graph from this value
+ * (build.ts). Functions are never serialised.
+ */
+import type { Duration } from '../base/duration.ts'
+import type { Guarantee } from '../graph/logical-graph.ts'
+import { callSite } from './call-site.ts'
+import { requireFunction } from './checks.ts'
+import type { JobBuilder } from './job-builder.ts'
+
+const BRAND = Symbol.for('tidemark.Job')
+
+export interface CheckpointSettings {
+  /** From trigger to trigger. Default 1 s. */
+  readonly every?: Duration
+  /** A checkpoint that takes longer is given up. Default 10 min. */
+  readonly timeout?: Duration
+  /** At least this long from the end of one to the trigger of the next. Default 0. */
+  readonly minPause?: Duration
+  /** Completed checkpoints kept. Default 3. */
+  readonly retain?: number
+  /** Failed checkpoints in a row that are put up with. Default 2. */
+  readonly tolerableFailures?: number
+}
+
+/** What happens after a failure. Default: exponential delay. */
+export type RestartSettings =
+  | 'none'
+  | { readonly kind: 'fixed-delay'; readonly delay: Duration; readonly attempts: number }
+  | {
+      readonly kind: 'exponential-delay'
+      /** Delay before the second restart; the first is immediate. */
+      readonly initial?: Duration
+      readonly max?: Duration
+      readonly factor?: number
+      /** Restarts without a completed checkpoint in between, after which the job fails. */
+      readonly attempts?: number
+    }
+
+export interface JobOptions<G extends Guarantee = Guarantee> {
+  /** 'exactly-once' (default), or 'at-least-once': after a failure records may be seen twice. */
+  readonly guarantee?: G
+  readonly checkpoint?: CheckpointSettings
+  /** Subtasks of each operator, unless the command line says otherwise. Default 1. */
+  readonly parallelism?: number
+  /** Key groups: the largest parallelism this job can ever have on its state. Default 128. */
+  readonly maxParallelism?: number
+  readonly restart?: RestartSettings
+}
+
+export interface Job {
+  readonly [BRAND]: true
+  readonly name: string
+  readonly options: JobOptions
+  readonly build: (builder: JobBuilder) => void
+  /** file:line of the call, if it could be found. */
+  readonly place?: string
+}
+
+export function job(name: string, build: (j: JobBuilder<'exactly-once'>) => void): Job
+export function job<const G extends Guarantee = 'exactly-once'>(
+  name: string, options: JobOptions<G>, build: (j: JobBuilder<G>) => void,
+): Job
+export function job(
+  name: string,
+  first: JobOptions | ((j: JobBuilder<never>) => void),
+  second?: (j: JobBuilder<never>) => void,
+): Job {
+  const [options, build] = typeof first === 'function' ? [{}, first] : [first, second]
+  const place = callSite()
+  return Object.freeze({
+    [BRAND]: true as const,
+    name,
+    options: Object.freeze({ ...options }),
+    // The guarantee of the builder is in its types alone; build.ts checks it again on the graph.
+    build: requireFunction(build, 'job') as unknown as Job['build'],
+    ...(place === undefined ? {} : { place }),
+  })
+}
+
+/** Recognised by brand, so that several copies of the package in one process agree. */
+export function isJob(value: unknown): value is Job {
+  return typeof value === 'object' && value !== null && BRAND in value
+}

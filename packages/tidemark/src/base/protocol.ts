@@ -1,0 +1,110 @@
+/**
+ * The whole vocabulary between the job's coordinator and its subtasks.
+ *
+ * Coordinator and subtasks never call each other: they exchange these values, in order per pair.
+ * In one process they are mail; between threads they are posted; on Flink the runner translates.
+ * Everything in a message is plain data, so that it survives a structured clone.
+ */
+import type { ErrorReport } from './errors.ts'
+import type { Attempt, CheckpointId } from './ids.ts'
+
+/** Names one deployed subtask: vertex index in the job graph, subtask index, attempt. */
+export interface SubtaskId {
+  readonly vertex: number
+  readonly subtask: number
+  readonly attempt: Attempt
+}
+
+export const subtaskKey = (id: { readonly vertex: number; readonly subtask: number }): string =>
+  `${id.vertex}/${id.subtask}`
+
+/** What a barrier carries through the channels, and a trigger brings to a source. */
+export interface CheckpointBarrier {
+  readonly id: CheckpointId
+  /** Wall clock at the trigger, ms; identical at every subtask. */
+  readonly timestampMs: number
+}
+
+export type ToSubtask =
+  | { readonly kind: 'trigger'; readonly barrier: CheckpointBarrier }
+  /** Everything up to `id` is complete; may be lost, late or repeated. */
+  | { readonly kind: 'complete'; readonly id: CheckpointId }
+  | { readonly kind: 'aborted'; readonly id: CheckpointId; readonly latestComplete: CheckpointId | undefined }
+  | { readonly kind: 'assign'; readonly operator: string; readonly splits: readonly AssignedSplit[] }
+  | { readonly kind: 'no-more-splits'; readonly operator: string }
+
+export interface AssignedSplit {
+  readonly split: { readonly id: string }
+  /** Position in the order of discovery, from 0; in time order if the source says so. */
+  readonly order: number
+}
+
+/** Why a checkpoint did not come to be; `counted` ones count against the tolerance (Flink A11). */
+export type CheckpointFailureReason =
+  | 'declined' // counted
+  | 'io-error' // counted: writing a snapshot failed
+  | 'expired' // counted
+  | 'finalisation-failed' // counted: manifest could not be written
+  | 'subsumed'
+  | 'cancelled-by-upstream'
+  | 'not-ready'
+  | 'task-failure'
+  | 'job-stopped'
+  | 'partly-finished'
+
+export type FromSubtask =
+  | { readonly kind: 'running' }
+  | {
+      readonly kind: 'acknowledge'
+      readonly id: CheckpointId
+      readonly segments: readonly StateSegment[]
+      readonly metrics: SnapshotMetrics
+      /** The barrier came after all input: this snapshot is the subtask's last word. */
+      readonly endOfData: boolean
+    }
+  | {
+      readonly kind: 'decline'
+      readonly id: CheckpointId
+      readonly reason: CheckpointFailureReason
+      readonly error?: ErrorReport
+    }
+  /** All commits up to `id` are confirmed by the outside world. */
+  | { readonly kind: 'committed'; readonly id: CheckpointId }
+  | { readonly kind: 'request-split'; readonly operator: string }
+  /** All input is processed and `finish` was called: only a final checkpoint is awaited. */
+  | { readonly kind: 'end-of-data' }
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'failed'; readonly error: ErrorReport; readonly retryable: boolean }
+
+/** Where one operator's part of one subtask's snapshot lies, and what is in it. */
+export interface StateSegment {
+  readonly operator: string
+  readonly subtask: number
+  /** File name inside the checkpoint's directory. */
+  readonly file: string
+  readonly offset: number
+  readonly length: number
+  readonly crc32: number
+  /** Key groups the subtask owned; absent for operators without keyed state. */
+  readonly keyGroups?: { readonly start: number; readonly end: number }
+  readonly states: readonly StateSummary[]
+}
+
+export interface StateSummary {
+  readonly name: string
+  readonly kind: string
+  readonly entries: number
+  readonly bytes: number
+}
+
+export interface SnapshotMetrics {
+  /** First barrier arrived minus trigger, ms. */
+  readonly startDelayMs: number
+  /** First to last barrier, ms; 0 for sources. */
+  readonly alignmentMs: number
+  readonly syncMs: number
+  readonly asyncMs: number
+  readonly bytes: number
+  /** Channel whose barrier came last, as 'vertex/subtask' of the sender. */
+  readonly lastChannel?: string
+}

@@ -1,0 +1,67 @@
+/**
+ * A channel between two subtasks of one thread: a bounded FIFO queue without encoding.
+ *
+ * Owns the queue. The writer pushes; the input gate pulls. The bound counts batches: it is not
+ * enforced by refusing (a record being processed may fan out) but by `full`, which the writing
+ * subtask obeys before it takes its next record. So the queue holds at most the bound plus what one
+ * record or one source batch gave.
+ *
+ *   CH-1  Items leave in the order in which they came (no record overtakes a barrier).
+ *   CH-2  A blocked channel delivers nothing; what it holds stays in it (back-pressure, Flink B1).
+ */
+import type { ChannelItem } from './items.ts'
+
+export class LocalChannel {
+  /** Sender as 'vertex/subtask', for traces. */
+  readonly sender: string
+  readonly #capacity: number
+  #items: ChannelItem[] = []
+  #head = 0
+  #batches = 0
+  blocked = false
+
+  constructor(sender: string, capacityBatches: number) {
+    this.sender = sender
+    this.#capacity = capacityBatches
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  get full(): boolean {
+    return this.#batches >= this.#capacity
+  }
+
+  /** True if the gate may take an item now. */
+  get ready(): boolean {
+    return !this.blocked && this.#head < this.#items.length
+  }
+
+  /** Records queued, for traces. */
+  get queuedRecords(): number {
+    let records = 0
+    for (let i = this.#head; i < this.#items.length; i++) {
+      const item = this.#items[i] as ChannelItem
+      if (item.kind === 'data') records += item.values.length
+    }
+    return records
+  }
+
+  push(item: ChannelItem): void {
+    this.#items.push(item)
+    if (item.kind === 'data') this.#batches += 1
+  }
+
+  pull(): ChannelItem | undefined {
+    const item = this.#items[this.#head]
+    if (item === undefined) return undefined
+    this.#head += 1
+    if (item.kind === 'data') this.#batches -= 1
+    if (this.#head === this.#items.length) {
+      this.#items = []
+      this.#head = 0
+    }
+    return item
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Waits until every subtask has confirmed its commits up to a final checkpoint.
+ *
+ * Owned by the coordinator.
+ *
+ *   CO-1  A confirmation of `id` covers everything up to it; one for an earlier checkpoint does not do.
+ *   CO-2  A subtask that has finished has confirmed: it ends only after its commits (row A14).
+ *   CO-3  The answer is given once.
+ */
+import type { CheckpointId } from '../base/ids.ts'
+import { subtaskKey, type SubtaskId } from '../base/protocol.ts'
+
+export class ConfirmedCommits {
+  readonly #upTo = new Map<string, number>()
+  readonly #finished = new Set<string>()
+  #awaited: { readonly id: CheckpointId; readonly finished: boolean; readonly who: readonly SubtaskId[] } | undefined
+
+  reset(): void {
+    this.#upTo.clear()
+    this.#finished.clear()
+    this.#awaited = undefined
+  }
+
+  confirm(from: SubtaskId, id: CheckpointId): void {
+    const key = subtaskKey(from)
+    this.#upTo.set(key, Math.max(id, this.#upTo.get(key) ?? 0))
+  }
+
+  finish(from: SubtaskId): void {
+    this.#finished.add(subtaskKey(from))
+  }
+
+  await(id: CheckpointId, finished: boolean, who: readonly SubtaskId[]): void {
+    this.#awaited = { id, finished, who }
+  }
+
+  /** The final checkpoint, once, as soon as everybody has confirmed it. */
+  takeConfirmed(): { readonly id: CheckpointId; readonly finished: boolean } | undefined {
+    const awaited = this.#awaited
+    if (awaited === undefined) return undefined
+    const all = awaited.who.every((subtask) => {
+      const key = subtaskKey(subtask)
+      return this.#finished.has(key) || (this.#upTo.get(key) ?? 0) >= awaited.id
+    })
+    if (!all) return undefined
+    this.#awaited = undefined
+    return awaited
+  }
+}

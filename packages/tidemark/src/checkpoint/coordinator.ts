@@ -1,0 +1,437 @@
+/**
+ * Triggers checkpoints, collects acknowledgements, completes or aborts, and tells everybody.
+ *
+ * A state machine: events in, messages and Io out. Owned and driven by the job master (job/), on one
+ * lane; it speaks to subtasks only in the messages of base/protocol.ts. One checkpoint at a time.
+ *
+ *   CC-1  Enumerators are snapshotted before any source is triggered (row A3).
+ *   CC-2  'complete' is sent, and the host told, only after the manifest is durable and the epoch
+ *         was still ours after it (CM-1, CM-2).
+ *   CC-3  A checkpoint is completed or aborted exactly once; while its manifest is being written
+ *         nothing aborts it, and `suspend` waits for how it ends.
+ *   CC-4  An unknown outcome of the manifest counts as failed and deletes nothing (CM-3).
+ *   CC-5  Numbers only grow, over every run on the directory.
+ *   CC-6  When every subtask has reported the end of its data, a checkpoint is triggered at once and
+ *         repeated until one completes; `finalCommitted` waits for everybody's confirmation (D6).
+ *
+ * Source: Flink CheckpointCoordinator (rows A1-A9, A11, A13, A14); decisions D5-D8.
+ */
+import { describeThrown, isStreamError, type ErrorReport, type StreamError } from '../base/errors.ts'
+import { checkpointId, type Attempt, type CheckpointId } from '../base/ids.ts'
+import { start, wait, type Done, type Io } from '../base/io.ts'
+import type { Ports, TimerHandle } from '../base/ports.ts'
+import { subtaskKey, type CheckpointFailureReason, type FromSubtask, type SubtaskId } from '../base/protocol.ts'
+import type { CheckpointOptions } from '../graph/logical-graph.ts'
+import { BackgroundWork } from './background.ts'
+import { commitManifest, markCompleted, markFinished, type CommitOutcome } from './commit-manifest.ts'
+import { ConfirmedCommits } from './confirmed-commits.ts'
+import type { CompletedCheckpoint, CoordinatorHost, JobSummary } from './coordinator-host.ts'
+import { E041_CHECKPOINTS_FAIL, E046_FENCED } from './errors.ts'
+import { FailureManager } from './failure-manager.ts'
+import { collectGarbage } from './gc.ts'
+import { buildManifest } from './build-manifest.ts'
+import type { Manifest } from './manifest.ts'
+import type { OpenedDirectory } from './open.ts'
+import { PendingCheckpoint, type AckOutcome, type Acknowledge } from './pending-checkpoint.ts'
+import { RequestDecider, type CheckpointRequest, type RequestKind, type RequestOutcome } from './request-decider.ts'
+import { writeTrace } from './trace.ts'
+
+/** A final checkpoint that failed is tried again after this long if no periodic one comes sooner. */
+const FINAL_RETRY_MS = 500
+
+export class CheckpointCoordinator {
+  readonly #ports: Ports
+  readonly #opened: OpenedDirectory
+  readonly #options: CheckpointOptions
+  readonly #host: CoordinatorHost
+  readonly #job: JobSummary
+  readonly #everyMs: number
+  readonly #decider: RequestDecider
+  readonly #failures: FailureManager
+  readonly #background: BackgroundWork
+  readonly #confirmed = new ConfirmedCommits()
+  readonly #subtasks: number
+  #ended = new Set<string>()
+  #attempt: Attempt | undefined
+  #active = false
+  #pending: PendingCheckpoint | undefined
+  #timer: TimerHandle | undefined
+  #dueMs = 0
+  #nextId: CheckpointId
+  #latest: CheckpointId | undefined
+  #lastCompletionMs: number | undefined
+  #marked: boolean
+  /** A final checkpoint has completed in this run: nothing more is triggered. */
+  #final = false
+  #quiet: Done<void>[] = []
+
+  constructor(init: {
+    readonly ports: Ports
+    readonly opened: OpenedDirectory
+    readonly options: CheckpointOptions
+    readonly host: CoordinatorHost
+    readonly job: JobSummary
+  }) {
+    this.#ports = init.ports
+    this.#opened = init.opened
+    this.#options = init.options
+    this.#host = init.host
+    this.#job = init.job
+    const { everyMs, minPauseMs } = init.options
+    this.#everyMs = everyMs > 0 && Number.isFinite(everyMs) ? Math.max(everyMs, minPauseMs) : 0
+    this.#decider = new RequestDecider(minPauseMs)
+    this.#failures = new FailureManager(init.options.tolerableFailures)
+    this.#background = new BackgroundWork(init.ports.log, () => this.#pump())
+    this.#subtasks = init.job.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
+    this.#nextId = init.opened.nextId
+    this.#latest = init.opened.restore?.checkpoint
+    this.#marked = init.opened.marked
+  }
+
+  get latestComplete(): CheckpointId | undefined {
+    return this.#latest
+  }
+
+  /** For status displays: what is on its way. */
+  get inProgress(): { readonly id: CheckpointId; readonly acknowledged: number; readonly of: number } | undefined {
+    const p = this.#pending
+    return p && { id: p.id, acknowledged: p.acknowledged, of: p.plan.wait.length }
+  }
+
+  /** The subtasks of `attempt` are deployed. Again after each restart: earlier attempts are then ignored. */
+  start(attempt: Attempt): void {
+    this.#attempt = attempt
+    this.#active = true
+    this.#final = false
+    this.#ended = new Set()
+    this.#confirmed.reset()
+    this.#collect()
+    if (this.#everyMs === 0) return
+    const { minPauseMs } = this.#options
+    this.#arm(minPauseMs + this.#ports.random.below(this.#everyMs - minPauseMs + 1))
+  }
+
+  request(kind: RequestKind, done: (outcome: RequestOutcome) => void = () => {}): void {
+    const { clock } = this.#ports
+    const request: CheckpointRequest = { kind, done }
+    if (!this.#active || this.#final) {
+      done({ kind: 'failed', id: undefined, reason: 'job-stopped', error: undefined })
+      return
+    }
+    const busy = this.#pending !== undefined || this.#background.congested
+    const now = { ms: clock.monotonicMs(), lastCompletionMs: this.#lastCompletionMs, busy }
+    const verdict = this.#decider.offer(request, now)
+    if (verdict.kind === 'skipped') {
+      if (verdict.retryInMs !== undefined) this.#arm(verdict.retryInMs)
+      done({ kind: 'failed', id: undefined, reason: verdict.reason, error: undefined })
+      return
+    }
+    this.#pump()
+  }
+
+  onAcknowledge(from: SubtaskId, message: Acknowledge): AckOutcome {
+    const pending = this.#pending
+    if (pending === undefined || pending.id !== message.id || pending.state !== 'waiting') return 'late'
+    const nowMs = this.#ports.clock.monotonicMs()
+    const outcome = pending.acknowledge(from, message, nowMs)
+    if (outcome !== 'accepted') return outcome
+    this.#ports.probe(`cp.ack.recv.${pending.acknowledged}`)
+    pending.trace.add({
+      event: 'ack', cp: pending.id, t: this.#ports.clock.wallMs(), task: subtaskKey(from), metrics: message.metrics,
+    })
+    this.#tryFinalise(pending)
+    return 'accepted'
+  }
+
+  onDecline(from: SubtaskId, message: Extract<FromSubtask, { kind: 'decline' }>): void {
+    const pending = this.#pending
+    if (pending === undefined || pending.id !== message.id || !pending.concerns(from)) return
+    this.#abort(pending, message.reason, describeReport(message.error), undefined, from)
+  }
+
+  onCommitted(from: SubtaskId, id: CheckpointId): void {
+    if (from.attempt !== this.#attempt) return
+    this.#confirmed.confirm(from, id)
+    this.#checkConfirmed()
+  }
+
+  onEndOfData(from: SubtaskId): void {
+    if (from.attempt !== this.#attempt) return
+    this.#ended.add(subtaskKey(from))
+    this.#finalIfAllEnded()
+  }
+
+  onSubtaskFinished(from: SubtaskId): void {
+    if (from.attempt !== this.#attempt) return
+    this.#ended.add(subtaskKey(from))
+    this.#confirmed.finish(from)
+    // It ended before its part came: without it the checkpoint can never be complete.
+    if (this.#pending?.awaits(from) === true) this.#abort(this.#pending, 'partly-finished', '', undefined, from)
+    this.#checkConfirmed()
+    this.#finalIfAllEnded()
+  }
+
+  onSubtaskFailed(from: SubtaskId): void {
+    if (this.#pending?.awaits(from) === true) this.#abort(this.#pending, 'task-failure', '', undefined, from)
+  }
+
+  /**
+   * The attempt is over (failure or end). Returns when nothing is being completed any more, so that
+   * `latestComplete` is what the next attempt has to restore.
+   */
+  *suspend(): Io<void> {
+    this.#active = false
+    this.#timer?.cancel()
+    this.#timer = undefined
+    for (const request of this.#decider.drain()) {
+      request.done({ kind: 'failed', id: undefined, reason: 'job-stopped', error: undefined })
+    }
+    if (this.#pending !== undefined) this.#abort(this.#pending, 'job-stopped', '')
+    if (this.#pending !== undefined) yield* wait<void>((done) => void this.#quiet.push(done))
+  }
+
+  /** As `suspend`, for good: also waits for deletions and traces, so that no Io is left. */
+  *close(): Io<void> {
+    yield* this.suspend()
+    yield* this.#background.drained()
+  }
+
+  // ---- timer and queue
+
+  #arm(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#dueMs = this.#ports.clock.monotonicMs() + delayMs
+    this.#timer = this.#ports.timers.after(delayMs, () => this.#onTimer())
+  }
+
+  #onTimer(): void {
+    if (!this.#active || this.#final) return
+    const nowMs = this.#ports.clock.monotonicMs()
+    // Fixed rate while we keep up; after a stall the rhythm starts anew instead of catching up.
+    if (this.#everyMs > 0) this.#arm(Math.max(this.#dueMs + this.#everyMs, nowMs + 1) - nowMs)
+    if (!this.#allEnded()) this.request('periodic')
+    else if (this.#pending === undefined) this.request('final')
+  }
+
+  #pump(): void {
+    if (!this.#active || this.#final || this.#pending !== undefined || this.#background.congested) return
+    const request = this.#decider.take()
+    if (request !== undefined) this.#begin(request)
+  }
+
+  #allEnded(): boolean {
+    return this.#ended.size === this.#subtasks
+  }
+
+  #finalIfAllEnded(): void {
+    if (!this.#allEnded() || this.#final || !this.#active) return
+    // One on its way may have been cut before the end. If it was not, it answers this request, too.
+    this.request('final')
+  }
+
+  // ---- one checkpoint
+
+  #begin(request: CheckpointRequest): void {
+    const { clock, timers, probe } = this.#ports
+    probe('cp.trigger.before')
+    const planned = this.#host.plan()
+    if (planned.kind === 'not-ready') {
+      request.done({ kind: 'failed', id: undefined, reason: planned.reason, error: undefined })
+      this.#ports.log('debug', `no checkpoint now: ${planned.why}`)
+      this.#retryFinal()
+      return
+    }
+    const id = this.#nextId
+    this.#nextId = checkpointId(id + 1)
+    const pending = new PendingCheckpoint({
+      id, request, plan: planned.plan, wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs(),
+    })
+    pending.trace.add({ event: 'cp.trigger', cp: id, t: pending.triggeredAtMs, reason: request.kind })
+    this.#pending = pending
+    pending.timer = timers.after(this.#options.timeoutMs, () => {
+      const waiting = pending.state === 'preparing' ? 'the source enumerators' : pending.laggards().join(', ')
+      this.#abort(pending, 'expired', `no acknowledgement within ${this.#options.timeoutMs} ms from ${waiting}`)
+    })
+    start(this.#host.snapshotEnumerators(id), (outcome) => {
+      // Not cancelled by an abort: its writes run out by themselves, and what they yield is ignored.
+      if (pending.state !== 'preparing') return
+      if (outcome.ok) {
+        pending.addEnumerators(outcome.value)
+        this.#trigger(pending)
+      } else {
+        this.#abort(pending, 'io-error', describeThrown(outcome.error), outcome.error)
+      }
+    })
+  }
+
+  #trigger(pending: PendingCheckpoint): void {
+    pending.state = 'waiting'
+    const barrier = { id: pending.id, timestampMs: pending.triggeredAtMs }
+    for (const to of pending.plan.trigger) {
+      this.#host.send(to, { kind: 'trigger', barrier })
+      this.#ports.probe('cp.barrier.injected')
+    }
+    this.#host.releaseEnumerators(pending.id)
+    this.#tryFinalise(pending)
+  }
+
+  #tryFinalise(pending: PendingCheckpoint): void {
+    if (pending.state !== 'waiting' || !pending.allAcknowledged) return
+    pending.state = 'finalising'
+    pending.timer?.cancel()
+    this.#ports.probe('cp.acks.all')
+    start(this.#finalise(pending), (outcome) => {
+      if (!outcome.ok) this.#failed(pending, outcome.error, 'discard')
+      else if (outcome.value.commit.kind === 'committed') this.#completed(pending, outcome.value.manifest)
+      else this.#notCommitted(pending, outcome.value.commit)
+    })
+  }
+
+  *#finalise(pending: PendingCheckpoint): Io<{ manifest: Manifest; commit: CommitOutcome }> {
+    const files = yield* this.#host.seal(pending.id)
+    const { clock } = this.#ports
+    const manifest = buildManifest({
+      pending, files, opened: this.#opened, job: this.#job,
+      completedAtMs: clock.wallMs(), tookMs: clock.monotonicMs() - pending.startedMs,
+    })
+    const commit = yield* commitManifest(this.#ports, this.#opened.directory, manifest)
+    if (commit.kind === 'committed' && !this.#marked) {
+      try {
+        yield* markCompleted(this.#ports, this.#opened.directory, manifest)
+        this.#marked = true
+      } catch (error) {
+        // The manifest stands, but its commits must not begin before losing it can be noticed.
+        return { manifest, commit: { kind: 'unknown', error } }
+      }
+    }
+    return { manifest, commit }
+  }
+
+  #completed(pending: PendingCheckpoint, manifest: Manifest): void {
+    const { id } = pending
+    const final = pending.request.kind === 'final' || pending.finished
+    pending.state = 'completed'
+    this.#pending = undefined
+    this.#latest = id
+    this.#lastCompletionMs = this.#ports.clock.monotonicMs()
+    this.#failures.onSuccess(id)
+    pending.trace.add({ event: 'cp.done', cp: id, t: manifest.completedAtMs, bytes: manifest.counts.bytes })
+    if (final) {
+      this.#final = true
+      this.#timer?.cancel()
+      this.#confirmed.await(id, pending.finished, pending.plan.wait)
+    }
+    for (const to of pending.plan.wait) this.#host.send(to, { kind: 'complete', id })
+    this.#host.completed(summaryOf(manifest))
+    pending.request.done({ kind: 'completed', id })
+    // Whoever still waits for a checkpoint has one that covers everything.
+    if (final) for (const request of this.#decider.drain()) request.done({ kind: 'completed', id })
+    this.#writeTrace(pending)
+    this.#collect()
+    this.#settled()
+    this.#checkConfirmed()
+  }
+
+  #notCommitted(pending: PendingCheckpoint, commit: Exclude<CommitOutcome, { kind: 'committed' }>): void {
+    if (commit.kind === 'taken') {
+      this.#failed(pending, new Error(`the number ${pending.id} is taken by a writer that was succeeded`), 'discard')
+    } else if (commit.kind === 'unknown') {
+      this.#failed(pending, commit.error, 'keep')
+    } else {
+      const { directory, epoch: mine } = this.#opened
+      const error = E046_FENCED({ directory, mine, newest: commit.newest, holder: commit.holder })
+      this.#active = false
+      this.#timer?.cancel()
+      this.#end(pending, 'job-stopped', error.message, error, 'keep')
+      this.#host.failJob(error)
+    }
+  }
+
+  #failed(pending: PendingCheckpoint, error: unknown, files: 'discard' | 'keep'): void {
+    this.#end(pending, 'finalisation-failed', describeThrown(error), error, files)
+  }
+
+  #abort(
+    pending: PendingCheckpoint, reason: CheckpointFailureReason, why: string, cause?: unknown, who?: SubtaskId,
+  ): void {
+    if (!pending.abortable) return
+    if (pending.state === 'preparing') this.#host.releaseEnumerators(pending.id)
+    this.#end(pending, reason, why, cause, 'discard', who)
+  }
+
+  #end(
+    pending: PendingCheckpoint, reason: CheckpointFailureReason, why: string, cause: unknown,
+    files: 'discard' | 'keep', who?: SubtaskId,
+  ): void {
+    const { id } = pending
+    pending.state = 'aborted'
+    pending.timer?.cancel()
+    this.#pending = undefined
+    pending.trace.add({
+      event: 'cp.abort', cp: id, t: this.#ports.clock.wallMs(), why: reason,
+      ...(who === undefined ? {} : { who: subtaskKey(who) }), ...(why === '' ? {} : { error: why }),
+    })
+    const error = isStreamError(cause) ? cause : undefined
+    if (files === 'discard') this.#background.add('discard', this.#host.discard(id))
+    this.#writeTrace(pending)
+    const verdict = this.#failures.onFailure(id, reason)
+    for (const to of pending.plan.wait) {
+      this.#host.send(to, { kind: 'aborted', id, latestComplete: this.#latest })
+    }
+    this.#host.aborted(id, reason, error)
+    pending.request.done({ kind: 'failed', id, reason, error })
+    if (verdict === 'exceeded') this.#host.failJob(this.#tooMany(id, reason, why, cause))
+    this.#retryFinal()
+    this.#settled()
+  }
+
+  #tooMany(id: CheckpointId, reason: CheckpointFailureReason, why: string, cause: unknown): StreamError {
+    const failures = this.#options.tolerableFailures + 1
+    return E041_CHECKPOINTS_FAIL({ failures, last: id, reason, why }, { cause, place: { checkpoint: id } })
+  }
+
+  #retryFinal(): void {
+    if (this.#active && this.#allEnded() && this.#everyMs === 0) this.#arm(FINAL_RETRY_MS)
+  }
+
+  #settled(): void {
+    for (const done of this.#quiet.splice(0)) done({ ok: true, value: undefined })
+    this.#pump()
+  }
+
+  // ---- commits and deletions
+
+  #checkConfirmed(): void {
+    const final = this.#confirmed.takeConfirmed()
+    if (final === undefined) return
+    if (!final.finished) {
+      this.#host.finalCommitted(final.id, false)
+      return
+    }
+    const { directory, epoch, start: { lineage } } = this.#opened
+    start(markFinished(this.#ports, directory, { epoch, lineage, checkpoint: final.id }), (outcome) => {
+      // Without the mark the next start restores the final checkpoint and finds everything committed.
+      if (!outcome.ok) this.#ports.log('warn', `the end could not be marked: ${describeThrown(outcome.error)}`)
+      this.#host.finalCommitted(final.id, true)
+    })
+  }
+
+  #writeTrace(pending: PendingCheckpoint): void {
+    const { storage } = this.#ports
+    this.#background.add('trace', writeTrace(storage, this.#opened.directory, pending.id, pending.trace))
+  }
+
+  #collect(): void {
+    const policy = { mine: this.#opened.epoch, retain: Math.max(1, this.#options.retain), floor: this.#nextId }
+    this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy))
+  }
+}
+
+const summaryOf = (manifest: Manifest): CompletedCheckpoint => ({
+  id: manifest.checkpoint, epoch: manifest.epoch, kind: manifest.kind, finished: manifest.finished,
+  triggeredAtMs: manifest.triggeredAtMs, completedAtMs: manifest.completedAtMs, tookMs: manifest.tookMs,
+  bytes: manifest.counts.bytes, entries: manifest.counts.entries,
+})
+
+const describeReport = (error: ErrorReport | undefined): string =>
+  error === undefined ? '' : `${error.code} ${error.what}`

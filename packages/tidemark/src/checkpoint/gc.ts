@@ -1,0 +1,186 @@
+/**
+ * Deletes what no retained checkpoint needs.
+ *
+ * Called by the coordinator at start and after each completion, one run at a time.
+ *
+ *   GC-1  A file is deleted only if it is known by name and no retained manifest refers to it. What
+ *         is unknown, unreadable, of a later epoch, or numbered from `floor` on (it may be on its
+ *         way) stays.
+ *   GC-2  A manifest goes before its files, oldest first, and its removal is durable before the first
+ *         file goes: at no instant does a manifest name a file that collection removed.
+ *   GC-3  While no checkpoint is reachable nothing that was completed is deleted: after --fresh the
+ *         old ones stay until the new line has its first.
+ *   GC-4  It stops if a later epoch was claimed.
+ *
+ * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
+ */
+import type { CheckpointId, Epoch } from '../base/ids.ts'
+import type { Io } from '../base/io.ts'
+import type { Ports } from '../base/ports.ts'
+import { chainLimits, isReachable, stillMine } from './epochs.ts'
+import {
+  checkpointDirectory, checkpointFile, checkpointsDirectory, epochFile, epochsDirectory, epochStartFile,
+  manifestFile, parseCheckpointDirectory, parseEpochFile, parseEpochStartFile, parseManifestFile, parseStateFile,
+  parseTemporary, TRACE_FILE,
+} from './layout.ts'
+import type { Manifest } from './manifest.ts'
+import { readFacts, type Facts } from './read.ts'
+import { startsOf } from './recover.ts'
+
+export interface Listing {
+  readonly root: readonly string[]
+  readonly epochs: readonly string[]
+  readonly checkpoints: readonly string[]
+  readonly inside: ReadonlyMap<CheckpointId, readonly string[]>
+}
+
+export interface Policy {
+  readonly mine: Epoch
+  readonly retain: number
+  /** The lowest number that may be on its way. */
+  readonly floor: number
+}
+
+export interface Garbage {
+  readonly retained: readonly CheckpointId[]
+  /** Ascending. */
+  readonly manifests: readonly CheckpointId[]
+  readonly files: readonly { readonly checkpoint: CheckpointId; readonly name: string }[]
+  /** Checkpoint directories that are empty once `files` are gone. */
+  readonly directories: readonly CheckpointId[]
+  /** Temporary files and epoch records, as paths. */
+  readonly others: readonly string[]
+  /** Left alone because nobody knows what it is. */
+  readonly unknown: readonly string[]
+}
+
+export function classify(directory: string, facts: Facts, listing: Listing, policy: Policy): Garbage {
+  const { retained, doomed } = choose(facts, policy)
+  const kept = new Set<CheckpointId>(facts.manifests.map((fact) => fact.id))
+  for (const manifest of doomed) kept.delete(manifest.checkpoint)
+  const others: string[] = []
+  const unknown: string[] = []
+  const temporary = (path: string, name: string): boolean => {
+    const epoch = parseTemporary(name)
+    if (epoch === undefined) return false
+    // Those of epoch 0 are made and removed during a start; another starter may be at it.
+    if (epoch < policy.mine && epoch > 0) others.push(path)
+    return true
+  }
+  for (const name of listing.root) temporary(`${directory}/${name}`, name)
+
+  const oldestKept = Math.min(policy.floor, ...retained.map((manifest) => manifest.checkpoint))
+  const files: { checkpoint: CheckpointId; name: string }[] = []
+  const directories: CheckpointId[] = []
+  for (const name of listing.checkpoints) {
+    const path = `${checkpointsDirectory(directory)}/${name}`
+    const id = parseCheckpointDirectory(name)
+    if (id === undefined) {
+      if (parseManifestFile(name) === undefined && !temporary(path, name)) unknown.push(path)
+      continue
+    }
+    if (kept.has(id) || id >= policy.floor) continue
+    const inside = (listing.inside.get(id) ?? []).map((file) => ({ file, fate: fateOf(file, id, oldestKept, policy) }))
+    for (const { file, fate } of inside) {
+      if (fate === 'delete') files.push({ checkpoint: id, name: file })
+      else if (fate === 'unknown') unknown.push(checkpointFile(directory, id, file))
+    }
+    if (inside.every(({ fate }) => fate === 'delete')) directories.push(id)
+  }
+  others.push(...oldEpochs(directory, facts, listing, retained, policy))
+  for (const name of listing.epochs) {
+    const path = `${epochsDirectory(directory)}/${name}`
+    const known = parseEpochFile(name) !== undefined || parseEpochStartFile(name) !== undefined
+    if (!known && !temporary(path, name)) unknown.push(path)
+  }
+  return {
+    retained: retained.map((manifest) => manifest.checkpoint),
+    manifests: doomed.map((manifest) => manifest.checkpoint),
+    files, directories, others, unknown,
+  }
+}
+
+function choose(facts: Facts, policy: Policy): { retained: readonly Manifest[]; doomed: readonly Manifest[] } {
+  const limits = chainLimits(startsOf(facts))
+  const readable = facts.manifests.flatMap((fact) => (fact.kind === 'readable' ? [fact.manifest] : []))
+  const mine = readable.filter((manifest) => manifest.jobId === facts.identity?.jobId)
+  const retained = mine.filter((manifest) => isReachable(limits, manifest)).slice(-policy.retain)
+  const newest = retained.at(-1)?.checkpoint ?? 0
+  const doomed = mine.filter(
+    (manifest) =>
+      !retained.includes(manifest) && manifest.checkpoint < newest &&
+      manifest.checkpoint < policy.floor && manifest.epoch <= policy.mine,
+  )
+  return { retained, doomed }
+}
+
+/** Of a file in the directory of a checkpoint that has no manifest, or whose manifest goes. */
+function fateOf(name: string, id: CheckpointId, oldestKept: number, policy: Policy): 'delete' | 'keep' | 'unknown' {
+  // Traces of failed checkpoints tell why they failed; they live as long as the completed ones around.
+  if (name === TRACE_FILE) return id < oldestKept ? 'delete' : 'keep'
+  const epoch = parseStateFile(name)
+  if (epoch === undefined) return 'unknown'
+  return epoch <= policy.mine ? 'delete' : 'keep'
+}
+
+/** Records of epochs below every one that a retained checkpoint or the present chain head needs. */
+function oldEpochs(
+  directory: string, facts: Facts, listing: Listing, retained: readonly Manifest[], policy: Policy,
+): string[] {
+  const oldest = Math.min(policy.mine, ...retained.map((manifest) => manifest.epoch))
+  const head = startsOf(facts).at(-1)
+  // Until it has a checkpoint of its own, the head stands on that of an earlier epoch.
+  const needed = Math.min(oldest, head?.restored?.epoch ?? oldest)
+  const old = (n: Epoch | undefined): n is Epoch => n !== undefined && n < needed
+  return [
+    ...listing.epochs.map(parseEpochStartFile).filter(old).map((n) => epochStartFile(directory, n)),
+    ...listing.epochs.map(parseEpochFile).filter(old).map((n) => epochFile(directory, n)),
+  ]
+}
+
+export type GcPorts = Pick<Ports, 'storage' | 'probe'>
+export interface GcReport {
+  readonly kind: 'done' | 'fenced'
+  readonly deletedManifests: number
+  readonly deletedFiles: number
+}
+
+export function* collectGarbage(ports: GcPorts, directory: string, policy: Policy): Io<GcReport> {
+  const { storage, probe } = ports
+  // Listed before the facts are read: a file that appears in between is not even considered.
+  const listing = yield* listAll(ports, directory)
+  const facts = yield* readFacts(storage, directory)
+  const garbage = classify(directory, facts, listing, policy)
+  if (!(yield* stillMine(storage, directory, policy.mine))) {
+    return { kind: 'fenced', deletedManifests: 0, deletedFiles: 0 }
+  }
+  probe('gc.before')
+  let step = 0
+  const deleted = (): void => probe(`gc.${++step}`)
+  for (const id of garbage.manifests) {
+    yield* storage.unlink(manifestFile(directory, id))
+    deleted()
+  }
+  if (garbage.manifests.length > 0) yield* storage.syncDirectory(checkpointsDirectory(directory))
+  for (const { checkpoint, name } of garbage.files) {
+    yield* storage.unlink(checkpointFile(directory, checkpoint, name))
+    deleted()
+  }
+  for (const id of garbage.directories) yield* storage.removeDirectory(checkpointDirectory(directory, id))
+  for (const path of garbage.others) {
+    yield* storage.unlink(path)
+    deleted()
+  }
+  return { kind: 'done', deletedManifests: garbage.manifests.length, deletedFiles: garbage.files.length }
+}
+
+function* listAll({ storage }: GcPorts, directory: string): Io<Listing> {
+  const checkpoints = (yield* storage.list(checkpointsDirectory(directory))) ?? []
+  const inside = new Map<CheckpointId, readonly string[]>()
+  for (const name of checkpoints) {
+    const id = parseCheckpointDirectory(name)
+    if (id !== undefined) inside.set(id, (yield* storage.list(checkpointDirectory(directory, id))) ?? [])
+  }
+  const root = (yield* storage.list(directory)) ?? []
+  return { root, epochs: (yield* storage.list(epochsDirectory(directory))) ?? [], checkpoints, inside }
+}

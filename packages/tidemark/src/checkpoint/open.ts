@@ -1,0 +1,205 @@
+/**
+ * Opens a state directory for writing: identity, recovery decision, epoch.
+ *
+ * Called by a host once per process, under the directory lock, before anything of the job is built.
+ *
+ *   OD-1  The epoch is claimed first and the checkpoint to go on from is looked up after it (see
+ *         epochs.ts); what can be refused is refused before the claim, so that a refused start
+ *         leaves the directory as it was.
+ *   OD-2  'opened' is returned only while the claimed epoch is the newest one.
+ *   OD-3  Nothing is deleted here; a crash at any point leaves a directory that opens again.
+ *
+ * Source: DESIGN §7; decisions D5, D8.
+ */
+import { isStreamError, type StreamError } from '../base/errors.ts'
+import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.ts'
+import type { Io } from '../base/io.ts'
+import type { Ports } from '../base/ports.ts'
+import type { StorageFailure } from '../base/storage-errors.ts'
+import { claim, encodeDocument, quietly } from './document.ts'
+import { claimEpoch, newestHolder, startEpoch, stillMine, type EpochStart } from './epochs.ts'
+import { E044_STATE_GONE, E046_FENCED, E049_NO_HARD_LINKS } from './errors.ts'
+import { checkpointsDirectory, epochsDirectory, jobFile, temporaryName } from './layout.ts'
+import type { Manifest } from './manifest.ts'
+import { checkFiles, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
+import {
+  checkIdentity, decideRecovery, reachableManifests, startsOf, unreadable, type JobNow, type RecoveryDecision,
+  type RecoveryOptions,
+} from './recover.ts'
+
+export interface OpenOptions extends RecoveryOptions, JobNow {
+  readonly engine: string
+  readonly pid: number
+  readonly host: string
+}
+
+export interface OpenedDirectory {
+  readonly directory: string
+  readonly jobId: string
+  readonly epoch: Epoch
+  readonly start: EpochStart
+  /** What to go on from; undefined: from the beginning. */
+  readonly restore: Manifest | undefined
+  /** Above every number that was ever used here. */
+  readonly nextId: CheckpointId
+  /** This lineage has its mark of a completed checkpoint (CM-4). */
+  readonly marked: boolean
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly opened: OpenedDirectory }
+  | { readonly kind: 'already-finished'; readonly manifest: Manifest }
+  | { readonly kind: 'refused'; readonly error: StreamError }
+
+export type OpenPorts = Pick<Ports, 'storage' | 'timers' | 'random' | 'clock' | 'probe' | 'log'>
+
+const CLAIM_ATTEMPTS = 16
+
+export function* openDirectory(ports: OpenPorts, directory: string, options: OpenOptions): Io<OpenOutcome> {
+  const { storage } = ports
+  yield* prepare(ports, directory)
+  const before = yield* look(ports, directory, options)
+  if (before.kind !== 'go') return before
+
+  for (let i = 0; i < CLAIM_ATTEMPTS; i++) {
+    const mine = yield* claimNext(ports, directory, options)
+    if (mine === undefined) continue
+    const seen = yield* look(ports, directory, options)
+    if (seen.kind !== 'go') return seen
+    const { facts, decision, identity } = seen
+    const last = startsOf(facts).at(-1)
+    const start: EpochStart = {
+      epoch: mine,
+      restored: decision.kind === 'restore'
+        ? { checkpoint: decision.manifest.checkpoint, epoch: decision.manifest.epoch }
+        : null,
+      lineage: options.fresh || last === undefined ? mine : last.lineage,
+      fresh: options.fresh,
+      job: options.job,
+      maxParallelism: options.maxParallelism,
+      resources: options.resources,
+    }
+    yield* startEpoch(storage, directory, start, ports.random.uint32())
+    if (!(yield* stillMine(storage, directory, mine))) {
+      const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+      return { kind: 'refused', error: E046_FENCED({ directory, mine, newest, holder }) }
+    }
+    const opened: OpenedDirectory = {
+      directory, jobId: identity.jobId, epoch: mine, start,
+      restore: decision.kind === 'restore' ? decision.manifest : undefined,
+      nextId: checkpointId(facts.highestId + 1),
+      marked: facts.completedLineages.includes(start.lineage),
+    }
+    return { kind: 'opened', opened }
+  }
+  const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+  return { kind: 'refused', error: E046_FENCED({ directory, mine: 0, newest, holder }) }
+}
+
+function* prepare(ports: OpenPorts, directory: string): Io<void> {
+  const { storage } = ports
+  const created = yield* missingAncestors(ports, directory)
+  yield* storage.makeDirectory(epochsDirectory(directory))
+  yield* storage.makeDirectory(checkpointsDirectory(directory))
+  yield* storage.syncDirectory(directory)
+  // Every directory made here must be durable in its parent, or all below it is lost with it.
+  for (const path of created) yield* storage.syncDirectory(parentOf(path))
+  yield* probeLink(ports, directory)
+}
+
+const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 1))
+
+/** The directory and those above it that do not exist yet, innermost first. */
+function* missingAncestors({ storage }: OpenPorts, directory: string): Io<string[]> {
+  const missing: string[] = []
+  let at = directory
+  while (at !== '/' && (yield* storage.stat(at)) === undefined) {
+    missing.push(at)
+    at = parentOf(at)
+  }
+  return missing
+}
+
+/** Hard links are tried once, before anything depends on them: never a silent rename instead. */
+function* probeLink(ports: OpenPorts, directory: string): Io<void> {
+  const { storage } = ports
+  const salt = ports.random.uint32()
+  const one = `${directory}/${temporaryName(0, 'link-from', salt)}`
+  const two = `${directory}/${temporaryName(0, 'link-to', salt)}`
+  const file = yield* storage.create(one)
+  yield* storage.close(file)
+  try {
+    yield* storage.link(one, two)
+  } catch (error) {
+    if (!isStreamError(error)) throw error
+    const { errno } = error.details as StorageFailure
+    if (!UNSUPPORTED.has(errno)) throw error
+    throw E049_NO_HARD_LINKS({ directory, errno }, { cause: error })
+  } finally {
+    yield* quietly(storage.unlink(one))
+    yield* quietly(storage.unlink(two))
+  }
+}
+
+const UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK', 'EINVAL'])
+
+type Seen =
+  | {
+      readonly kind: 'go'
+      readonly facts: Facts
+      readonly identity: JobIdentity
+      readonly decision: Extract<RecoveryDecision, { kind: 'start-empty' | 'restore' }>
+    }
+  | Exclude<OpenOutcome, { kind: 'opened' }>
+
+function* look(ports: OpenPorts, directory: string, options: OpenOptions): Io<Seen> {
+  const retry = retrying(ports.timers)
+  let facts = yield* readFacts(ports.storage, directory, retry)
+  ports.probe('restore.list')
+  if (facts.identity === undefined) {
+    const used = facts.newestEpoch > 0 || facts.manifests.length > 0 || facts.completedLineages.length > 0
+    if (used && !options.fresh) {
+      const trace = 'job.json is missing while other files of the job are there'
+      return { kind: 'refused', error: E044_STATE_GONE({ directory, trace }) }
+    }
+    yield* writeIdentity(ports, directory, options.job)
+    facts = yield* readFacts(ports.storage, directory, retry)
+  }
+  const identity = facts.identity as JobIdentity
+  const stored = { job: identity.job, last: startsOf(facts).at(-1) }
+  const misfit = checkIdentity(directory, stored, options, options.fresh)
+  if (misfit !== undefined) return { kind: 'refused', error: misfit }
+  const decision = decideRecovery(directory, facts, options)
+  if (decision.kind === 'refuse') return { kind: 'refused', error: decision.error }
+  if (decision.kind === 'already-finished') return decision
+  if (decision.kind === 'restore') {
+    const { manifest } = decision
+    const problem = yield* checkFiles(ports.storage, directory, manifest, retry)
+    ports.probe('restore.read')
+    if (problem !== undefined) {
+      const older = reachableManifests(facts).findLast((m) => m.checkpoint < manifest.checkpoint)
+      return { kind: 'refused', error: unreadable(directory, manifest.checkpoint, problem, older) }
+    }
+  }
+  return { kind: 'go', facts, identity, decision }
+}
+
+function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<void> {
+  const hex = (): string => ports.random.uint32().toString(16).padStart(8, '0')
+  const identity: JobIdentity = { jobId: `${hex()}${hex()}`, job, createdAtMs: ports.clock.wallMs() }
+  const at = { directory, temporary: temporaryName(0, 'job', ports.random.uint32()), path: jobFile(directory) }
+  yield* claim(ports.storage, at, encodeDocument('job', identity))
+}
+
+/** Undefined: somebody else was faster. */
+function* claimNext(ports: OpenPorts, directory: string, options: OpenOptions): Io<Epoch | undefined> {
+  const { storage } = ports
+  const newest = (yield* newestHolder(storage, directory)).epoch
+  const mine = epoch(newest + 1)
+  const record = {
+    epoch: mine, engine: options.engine, pid: options.pid, host: options.host, claimedAtMs: ports.clock.wallMs(),
+  }
+  if ((yield* claimEpoch(storage, directory, record, ports.random.uint32())) === 'exists') return undefined
+  // An old number whose record was collected could be claimed again by a slow starter: the highest counts.
+  return (yield* stillMine(storage, directory, mine)) ? mine : undefined
+}

@@ -1,0 +1,195 @@
+/**
+ * Reads what a state directory holds, as facts for recover.ts, gc.ts and inspect.ts.
+ *
+ *   RD-1  Nothing is believed before its checksum holds. Damage is a fact; an error of the disk is
+ *         thrown, after a few attempts, because it says nothing about the file (D5).
+ *   RD-2  Nothing is written.
+ *
+ * Source: decisions D5, D7; Flink DefaultCompletedCheckpointStoreUtils.
+ */
+import { crc32 } from '../base/crc32.ts'
+import { isStreamError, type StreamError } from '../base/errors.ts'
+import type { CheckpointId, Epoch } from '../base/ids.ts'
+import { wait, type Io } from '../base/io.ts'
+import type { Storage, Timers } from '../base/ports.ts'
+import type { StateSegment } from '../base/protocol.ts'
+import { E053_IO_ERROR, E054_NO_PERMISSION, E055_FILE_MISSING } from '../base/storage-errors.ts'
+import { E057_CORRUPT_STATE } from '../state/errors.ts'
+import { parseDocument } from './document.ts'
+import { epochNumbers, readStart, startedEpochs, type EpochStart } from './epochs.ts'
+import {
+  checkpointFile, checkpointsDirectory, jobFile, manifestFile, parseCheckpointDirectory, parseCompleted,
+  parseFinished, parseManifestFile,
+} from './layout.ts'
+import { parseManifest, type Manifest } from './manifest.ts'
+import { Shape } from './shape.ts'
+
+export type EpochFact =
+  | { readonly kind: 'started'; readonly epoch: Epoch; readonly start: EpochStart }
+  | { readonly kind: 'damaged'; readonly epoch: Epoch; readonly error: StreamError }
+
+export type ManifestFact =
+  | { readonly kind: 'readable'; readonly id: CheckpointId; readonly manifest: Manifest }
+  | { readonly kind: 'damaged'; readonly id: CheckpointId; readonly error: StreamError }
+
+export interface JobIdentity {
+  readonly jobId: string
+  readonly job: string
+  readonly createdAtMs: number
+}
+
+export interface Facts {
+  readonly identity: JobIdentity | undefined
+  readonly newestEpoch: number
+  /** Those that started, ascending. */
+  readonly epochs: readonly EpochFact[]
+  /** Ascending. */
+  readonly manifests: readonly ManifestFact[]
+  /** Highest number of any checkpoint, completed or not, that has left a name. */
+  readonly highestId: number
+  readonly completedLineages: readonly number[]
+  readonly finished: readonly { readonly lineage: number; readonly checkpoint: number }[]
+}
+
+/** Repeats an operation that only reads. */
+export type Retry = <T>(make: () => Io<T>) => Io<T>
+const RETRY_DELAYS_MS: readonly number[] = [10, 50, 250]
+
+const noRetry: Retry = (make) => make()
+
+/** Errors that may pass: EIO, EMFILE, EACCES on a network file system … */
+function isTransient(error: unknown): boolean {
+  return isStreamError(error) &&
+    (error.code === E053_IO_ERROR.definition.code || error.code === E054_NO_PERMISSION.definition.code)
+}
+
+export function retrying(timers: Timers): Retry {
+  return function* <T>(make: () => Io<T>): Io<T> {
+    for (const delayMs of RETRY_DELAYS_MS) {
+      try {
+        return yield* make()
+      } catch (error) {
+        if (!isTransient(error)) throw error
+      }
+      yield* wait<void>((done) => void timers.after(delayMs, () => done({ ok: true, value: undefined })))
+    }
+    return yield* make()
+  }
+}
+
+const missing = (error: unknown): boolean =>
+  isStreamError(error) && error.code === E055_FILE_MISSING.definition.code
+const damage = (error: unknown): error is StreamError =>
+  isStreamError(error) && (error.kind === 'corrupt' || error.code === 'E059')
+
+export function* readFacts(storage: Storage, directory: string, retry: Retry = noRetry): Io<Facts> {
+  const names = (yield* retry(() => storage.list(directory))) ?? []
+  const inCheckpoints = (yield* retry(() => storage.list(checkpointsDirectory(directory)))) ?? []
+  const epochs: EpochFact[] = []
+  for (const n of yield* retry(() => startedEpochs(storage, directory))) {
+    const fact = yield* readEpochFact(storage, directory, n, retry)
+    if (fact !== undefined) epochs.push(fact)
+  }
+  const manifests: ManifestFact[] = []
+  const ids = inCheckpoints.map(parseManifestFile).filter((id) => id !== undefined)
+  for (const id of ids.toSorted((a, b) => a - b)) {
+    const fact = yield* readManifestFact(storage, directory, id, retry)
+    if (fact !== undefined) manifests.push(fact)
+  }
+  const directories = inCheckpoints.map(parseCheckpointDirectory).filter((id) => id !== undefined)
+  const restored = epochs.map((fact) => (fact.kind === 'started' ? (fact.start.restored?.checkpoint ?? 0) : 0))
+  return {
+    identity: yield* readIdentity(storage, directory, retry),
+    newestEpoch: (yield* retry(() => epochNumbers(storage, directory))).at(-1) ?? 0,
+    epochs,
+    manifests,
+    highestId: Math.max(0, ...ids, ...directories, ...restored),
+    completedLineages: names.map(parseCompleted).filter((n) => n !== undefined),
+    finished: names.map(parseFinished).filter((mark) => mark !== undefined),
+  }
+}
+
+/** Undefined if a garbage collection removed it between the listing and now. */
+function* readEpochFact(storage: Storage, directory: string, n: Epoch, retry: Retry): Io<EpochFact | undefined> {
+  try {
+    return { kind: 'started', epoch: n, start: yield* retry(() => readStart(storage, directory, n)) }
+  } catch (error) {
+    if (missing(error)) return undefined
+    if (!damage(error)) throw error
+    return { kind: 'damaged', epoch: n, error }
+  }
+}
+
+function* readManifestFact(
+  storage: Storage, directory: string, id: CheckpointId, retry: Retry,
+): Io<ManifestFact | undefined> {
+  const path = manifestFile(directory, id)
+  try {
+    const bytes = yield* retry(() => storage.readWhole(path))
+    return { kind: 'readable', id, manifest: parseManifest(bytes, path, id) }
+  } catch (error) {
+    if (missing(error)) return undefined
+    if (!damage(error)) throw error
+    return { kind: 'damaged', id, error }
+  }
+}
+
+function* readIdentity(storage: Storage, directory: string, retry: Retry): Io<JobIdentity | undefined> {
+  const path = jobFile(directory)
+  let bytes: Uint8Array
+  try {
+    bytes = yield* retry(() => storage.readWhole(path))
+  } catch (error) {
+    if (missing(error)) return undefined
+    throw error
+  }
+  const shape = new Shape(parseDocument('job', bytes, path), path)
+  return { jobId: shape.string('jobId'), job: shape.string('job'), createdAtMs: shape.number('createdAtMs') }
+}
+
+/** E057 if a file of the checkpoint is missing, shorter or longer than its manifest says. */
+export function* checkFiles(
+  storage: Storage, directory: string, manifest: Manifest, retry: Retry = noRetry,
+): Io<StreamError | undefined> {
+  for (const entry of manifest.files) {
+    const path = checkpointFile(directory, manifest.checkpoint, entry.name)
+    const info = yield* retry(() => storage.stat(path))
+    const size = info === undefined || info.isDirectory ? undefined : info.sizeBytes
+    if (size === entry.length) continue
+    const what = size === undefined
+      ? `it is missing, ${entry.length} bytes are expected`
+      : `it has ${size} bytes instead of ${entry.length}`
+    return E057_CORRUPT_STATE(
+      { file: path, offset: Math.min(size ?? 0, entry.length), what },
+      { place: { file: path, checkpoint: manifest.checkpoint } },
+    )
+  }
+  return undefined
+}
+
+/** The bytes of one segment; E057 if they are short or their checksum does not hold. */
+export function* readSegment(
+  storage: Storage, directory: string, checkpoint: CheckpointId, segment: StateSegment, retry: Retry = noRetry,
+): Io<Uint8Array> {
+  const path = checkpointFile(directory, checkpoint, segment.file)
+  const bytes = yield* retry(() => readRange(storage, path, segment.offset, segment.length))
+  const what = bytes.length !== segment.length
+    ? `${segment.length} bytes should follow, ${bytes.length} do`
+    : crc32(bytes) !== segment.crc32
+      ? `the checksum of the ${segment.length} bytes that follow does not match`
+      : undefined
+  if (what === undefined) return bytes
+  throw E057_CORRUPT_STATE(
+    { file: path, offset: segment.offset, what },
+    { place: { file: path, operator: segment.operator, checkpoint, position: `byte ${segment.offset}` } },
+  )
+}
+
+function* readRange(storage: Storage, path: string, offset: number, length: number): Io<Uint8Array> {
+  const file = yield* storage.openRead(path)
+  try {
+    return yield* storage.read(file, offset, length)
+  } finally {
+    yield* storage.close(file)
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * The commands, their flags and their help, as data for the argument parser.
+ *
+ * Called by main.ts. The commands themselves are loaded only when one is run, so that `help` and
+ * `version` load nothing of the engine.
+ *
+ * Invariants
+ *   CL-1  Every command's help has an example that runs as it stands.
+ *   CL-2  A flag or command that is not understood names the nearest one and ends with exit code 2.
+ */
+import {
+  ArgumentParseError, buildApplication, buildCommand, buildRouteMap, FlagNotFoundError,
+  formatMessageForArgumentScannerError, text_en, UnexpectedPositionalError, UnsatisfiedPositionalError,
+  type Application, type ApplicationText, type CommandContext, type StricliProcess,
+} from '@stricli/core'
+import { ArgumentScannerError } from '@stricli/core'
+import type { StreamError } from '../base/errors.ts'
+import type { CheckpointFlags } from './checkpoint.ts'
+import { didYouMean } from './did-you-mean.ts'
+import { E095_COMMAND_LINE } from './errors.ts'
+import type { ExitCode } from './exit-codes.ts'
+import type { GraphFlags } from './graph.ts'
+import type { RunFlags } from './run.ts'
+import { ENGINE_SETTINGS } from './settings.ts'
+import type { Terminal } from './terminal.ts'
+import { engineVersion } from '../host/version.ts'
+import { versionReport } from './version.ts'
+
+export interface CliContext extends CommandContext {
+  readonly process: StricliProcess
+  readonly terminal: Terminal
+  /** Runs a command's body: errors are rendered, the exit code is kept. */
+  readonly guard: (body: () => ExitCode | Promise<ExitCode>) => Promise<void>
+  /** Renders an error of the command line itself. */
+  readonly usage: (error: StreamError) => void
+}
+
+export const COMMANDS = ['run', 'graph', 'checkpoint', 'version', 'help'] as const
+export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify'] as const
+
+const text = (input: string): string => input
+
+function parseParallelism(input: string): number {
+  const value = Number(input)
+  if (!/^\d+$/.test(input) || value < 1 || value > 32_768) throw new Error('a whole number from 1 to 32768 is needed')
+  return value
+}
+
+const JOB_FILE = {
+  kind: 'tuple',
+  parameters: [{ brief: 'job file, with #name for an export other than the default', parse: text, placeholder: 'file' }],
+} as const
+
+const CONFIG = {
+  kind: 'parsed', parse: text, brief: 'a setting of the job or of the engine; may be repeated',
+  variadic: true, optional: true, placeholder: 'key=value',
+} as const
+
+const settingsHelp = Object.entries(ENGINE_SETTINGS)
+  .map(([key, setting]) => `  -c ${setting.example.padEnd(24)} ${setting.brief}${key === '' ? '' : ''}`)
+  .join('\n')
+
+const run = buildCommand<RunFlags, [string], CliContext>({
+  loader: async () => {
+    const { runCommand } = await import('./run.ts')
+    return async function (this: CliContext, flags, file) {
+      await this.guard(() => runCommand(file, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: JOB_FILE,
+    flags: {
+      state: {
+        kind: 'parsed', parse: text, optional: true, placeholder: 'dir',
+        brief: 'state directory; the default is .tidemark/<job>',
+      },
+      parallelism: {
+        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n',
+        brief: 'parallel subtasks of every operator; may change between two runs',
+      },
+      config: CONFIG,
+      fresh: { kind: 'boolean', default: false, withNegated: false, brief: 'start empty although there are checkpoints' },
+      takeOver: {
+        kind: 'boolean', default: false, withNegated: false,
+        brief: 'take the state directory from a process that holds it but is stopped',
+      },
+      json: { kind: 'boolean', default: false, withNegated: false, brief: 'events as JSON lines; the last one is the outcome' },
+    },
+    aliases: { c: 'config', p: 'parallelism' },
+  },
+  docs: {
+    brief: 'run a job until its input ends or a signal stops it',
+    fullDescription: `Runs a job. If the state directory holds a checkpoint of it, the job goes on from there.
+
+Example
+  tidemark run examples/flights/job.ts --state .tidemark/flights -c out=out/flights -c checkpointEvery=200ms
+
+Stopping
+  Ctrl-C or SIGTERM stops with a final checkpoint; a second one stops at once.
+  The same command goes on where it stopped, also after kill -9.
+
+Settings of the engine (all others belong to the job)
+${settingsHelp}`,
+  },
+})
+
+const graph = buildCommand<GraphFlags, [string], CliContext>({
+  loader: async () => {
+    const { graphCommand } = await import('./graph.ts')
+    return async function (this: CliContext, flags, file) {
+      await this.guard(() => graphCommand(file, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: JOB_FILE,
+    flags: {
+      json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' },
+      mermaid: { kind: 'boolean', default: false, withNegated: false, brief: 'as a Mermaid diagram' },
+      parallelism: {
+        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n', brief: 'as it would be deployed',
+      },
+      config: CONFIG,
+    },
+    aliases: { c: 'config', p: 'parallelism' },
+  },
+  docs: {
+    brief: 'show what a job does, without running it',
+    fullDescription: `Builds the graph of a job and prints it: operators, edges, chains, guarantees.
+
+Examples
+  tidemark graph examples/flights/job.ts
+  tidemark graph examples/flights/job.ts --mermaid > flights.mmd`,
+  },
+})
+
+const CHECKPOINT_FLAGS = {
+  state: { kind: 'parsed', parse: text, placeholder: 'dir', brief: 'state directory' },
+  json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' },
+} as const
+
+const REF = {
+  kind: 'tuple',
+  parameters: [
+    { brief: 'latest (the default), latest-1, or a number', parse: text, placeholder: 'ref', default: 'latest' },
+  ],
+} as const
+
+const list = buildCommand<CheckpointFlags, [], CliContext>({
+  loader: async () => {
+    const { listCommand } = await import('./checkpoint.ts')
+    return async function (this: CliContext, flags) {
+      await this.guard(() => listCommand(flags, this.terminal))
+    }
+  },
+  parameters: { flags: CHECKPOINT_FLAGS },
+  docs: {
+    brief: 'list the completed checkpoints of a state directory',
+    fullDescription: 'Lists the completed checkpoints. The job\'s code is not needed.\n\n' +
+      'Example\n  tidemark checkpoint list --state .tidemark/flights',
+  },
+})
+
+const show = buildCommand<CheckpointFlags, [string], CliContext>({
+  loader: async () => {
+    const { showCommand } = await import('./checkpoint.ts')
+    return async function (this: CliContext, flags, ref) {
+      await this.guard(() => showCommand(ref, flags, this.terminal))
+    }
+  },
+  parameters: { positional: REF, flags: CHECKPOINT_FLAGS },
+  docs: {
+    brief: 'show what one checkpoint holds',
+    fullDescription: 'Shows operators, states, sizes and positions of one checkpoint.\n\n' +
+      'Example\n  tidemark checkpoint show latest --state .tidemark/flights --json',
+  },
+})
+
+const verify = buildCommand<CheckpointFlags, [string], CliContext>({
+  loader: async () => {
+    const { verifyCommand } = await import('./checkpoint.ts')
+    return async function (this: CliContext, flags, ref) {
+      await this.guard(() => verifyCommand(ref, flags, this.terminal))
+    }
+  },
+  parameters: { positional: REF, flags: CHECKPOINT_FLAGS },
+  docs: {
+    brief: 'read every file of a checkpoint and check it',
+    fullDescription: 'Reads every file of one checkpoint and compares length and checksum: for backups.\n' +
+      'Exit code 0 if all is well, 4 if something is damaged.\n\n' +
+      'Example\n  tidemark checkpoint verify latest --state .tidemark/flights',
+  },
+})
+
+const checkpoint = buildRouteMap<string, CliContext>({
+  routes: { list, show, verify },
+  docs: { brief: 'look into the checkpoints of a state directory' },
+})
+
+const version = buildCommand<{ readonly json: boolean }, [], CliContext>({
+  func: async function (this: CliContext, flags) {
+    await this.guard(() => {
+      const report = versionReport()
+      this.terminal.data(flags.json
+        ? JSON.stringify(report)
+        : `tidemark ${report.tidemark} (Node.js ${report.node}, ${report.platform})`)
+      return 0
+    })
+  },
+  parameters: { flags: { json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' } } },
+  docs: { brief: 'print the version', fullDescription: 'Prints versions.\n\nExample\n  tidemark version --json' },
+})
+
+/** The parser's own words replaced by our error form. `context` is the one of this run. */
+function applicationText(context: CliContext): ApplicationText {
+  const usage = (problem: string, hints: readonly string[]): string => {
+    context.usage(E095_COMMAND_LINE({ problem, hints }))
+    return ''
+  }
+  return {
+    ...text_en,
+    noCommandRegisteredForInput: ({ input, corrections }) => {
+      const near = didYouMean(input, [...COMMANDS, ...CHECKPOINT_COMMANDS]) ?? corrections[0]
+      const looksLikeFile = /[./]/.test(input)
+      return usage(`There is no command "${input}".${near === undefined ? '' : ` Did you mean "${near}"?`}`, [
+        ...(looksLikeFile ? [`to run a job file: tidemark run ${input}`] : []),
+        'see all commands: tidemark help',
+      ])
+    },
+    exceptionWhileParsingArguments: (error) => {
+      const { problem, hints } = describeParseError(error)
+      return usage(problem, hints)
+    },
+  }
+}
+
+function describeParseError(error: unknown): { problem: string; hints: readonly string[] } {
+  const hints = ['see its flags: tidemark help <command>']
+  if (error instanceof FlagNotFoundError) {
+    const given = error.aliasName === undefined ? `--${error.input}` : `-${error.aliasName}`
+    const near = error.corrections[0]
+    const question = near === undefined ? '' : ` Did you mean "--${near.replace(/^--/, '')}"?`
+    return { problem: `There is no flag "${given}".${question}`, hints }
+  }
+  if (error instanceof ArgumentParseError) {
+    const name = error.externalFlagNameOrPlaceholder
+    const why = error.exception instanceof Error ? error.exception.message : String(error.exception)
+    return { problem: `--${name} ${error.input} cannot be used: ${why}.`, hints }
+  }
+  if (error instanceof UnsatisfiedPositionalError) return { problem: `<${error.placeholder}> is missing.`, hints }
+  if (error instanceof UnexpectedPositionalError) {
+    return {
+      problem: `"${error.input}" is one argument too many.`,
+      hints: ['write flags as --flag value and settings as -c key=value', ...hints],
+    }
+  }
+  if (error instanceof ArgumentScannerError) {
+    return { problem: `${formatMessageForArgumentScannerError(error, {})}.`.replace(/\.\.$/, '.'), hints }
+  }
+  return { problem: error instanceof Error ? error.message : String(error), hints }
+}
+
+export function buildCli(context: CliContext): Application<CliContext> {
+  const root = buildRouteMap<string, CliContext>({
+    routes: { run, graph, checkpoint, version },
+    docs: { brief: 'Stateful stream processing inside your Node process, with consistent checkpoints.' },
+  })
+  return buildApplication<CliContext>(root, {
+    name: 'tidemark',
+    versionInfo: { currentVersion: engineVersion() },
+    scanner: { caseStyle: 'allow-kebab-for-camel' },
+    documentation: { caseStyle: 'convert-camel-to-kebab', disableAnsiColor: !context.terminal.options.color },
+    localization: { text: applicationText(context) },
+  })
+}

@@ -1,0 +1,98 @@
+/**
+ * `-c key=value`: splits what the command line gave into the engine's settings and the job's own.
+ *
+ * Called by run.ts and graph.ts.
+ *
+ * Invariants
+ *   CS-1  A key that neither the engine nor the job reads is refused before anything runs.
+ *   CS-2  The same key twice is refused: nobody has to know which one wins.
+ */
+import { durationMs, type Duration } from '../base/duration.ts'
+import { isStreamError } from '../base/errors.ts'
+import { didYouMean } from './did-you-mean.ts'
+import { E091_UNKNOWN_SETTING, E096_BAD_SETTING } from './errors.ts'
+
+interface EngineSetting {
+  readonly kind: 'duration' | 'count'
+  readonly min: number
+  readonly example: string
+  readonly brief: string
+}
+
+/** The engine's settings; host/run.ts reads them from the same record. */
+export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
+  checkpointEvery: {
+    kind: 'duration', min: 1, example: 'checkpointEvery=1s', brief: 'time between two checkpoints',
+  },
+  checkpointTimeout: {
+    kind: 'duration', min: 1, example: 'checkpointTimeout=10m', brief: 'a checkpoint older than this is given up',
+  },
+  minPause: {
+    kind: 'duration', min: 0, example: 'minPause=500ms', brief: 'least time between the end of one and the next',
+  },
+  retain: { kind: 'count', min: 1, example: 'retain=3', brief: 'completed checkpoints kept' },
+  tolerableFailures: {
+    kind: 'count', min: 0, example: 'tolerableFailures=2', brief: 'failed checkpoints in a row put up with',
+  },
+  restartAttempts: {
+    kind: 'count', min: 0, example: 'restartAttempts=8', brief: 'restarts without a checkpoint in between',
+  },
+}
+
+export type Config = Readonly<Record<string, string>>
+
+/** Parses the values of `-c`; checks form and the engine's own keys, not yet the job's. */
+export function parseSettings(given: readonly string[]): Config {
+  const config = new Map<string, string>()
+  for (const text of given) {
+    const equals = text.indexOf('=')
+    if (equals <= 0) {
+      throw E096_BAD_SETTING({ given: text, expected: 'it has the form key=value', example: 'checkpointEvery=1s' })
+    }
+    const key = text.slice(0, equals)
+    if (config.has(key)) {
+      throw E096_BAD_SETTING({ given: text, expected: `"${key}" was given twice`, example: `${text}, once` })
+    }
+    checkEngineSetting(key, text.slice(equals + 1), text)
+    config.set(key, text.slice(equals + 1))
+  }
+  return Object.fromEntries(config)
+}
+
+function checkEngineSetting(key: string, value: string, text: string): void {
+  if (!Object.hasOwn(ENGINE_SETTINGS, key)) return
+  const setting = ENGINE_SETTINGS[key] as EngineSetting
+  const good = setting.kind === 'duration' ? isDuration(value, setting.min) : isCount(value, setting.min)
+  if (good) return
+  const least = setting.min === 0 ? '' : setting.kind === 'duration' ? ' of at least 1ms' : ` from ${setting.min}`
+  const expected = setting.kind === 'duration'
+    ? `it needs a duration${least}: a number followed by ms, s, m, h or d`
+    : `it needs a whole number${least}`
+  throw E096_BAD_SETTING({ given: text, expected, example: setting.example })
+}
+
+function isDuration(value: string, min: number): boolean {
+  try {
+    durationMs(value as Duration, 'setting', min)
+    return true
+  } catch (error) {
+    if (isStreamError(error)) return false
+    throw error
+  }
+}
+
+function isCount(value: string, min: number): boolean {
+  const count = Number(value)
+  return value.trim() !== '' && Number.isSafeInteger(count) && count >= min
+}
+
+/** CS-1: every key must be the engine's or have been read while the graph was built. */
+export function refuseUnread(config: Config, readByJob: Iterable<string>): void {
+  const ofJob = [...readByJob].filter((key) => !Object.hasOwn(ENGINE_SETTINGS, key)).sort()
+  const ofEngine = Object.keys(ENGINE_SETTINGS)
+  for (const key of Object.keys(config)) {
+    if (ofEngine.includes(key) || ofJob.includes(key)) continue
+    const suggestion = didYouMean(key, [...ofJob, ...ofEngine])
+    throw E091_UNKNOWN_SETTING({ key, suggestion, ofJob, ofEngine })
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Loads row groups: reads their bytes through the Storage port, has them decoded, one ahead per reader.
+ *
+ * Owns the groups that were decoded before anybody asked. Called by the readers of one parquet() source.
+ *
+ * Invariants
+ *   PG-1  At most as many groups are kept ahead as there are readers.
+ *   PG-2  A group decoded ahead is given to one reader and then forgotten here.
+ */
+import { all, start, wait, type Done, type Io, type Outcome } from '../base/io.ts'
+import type { FileHandle, Storage, Timers } from '../base/ports.ts'
+import { E109_INPUT_DAMAGED, type FileIdentity } from './errors.ts'
+import { openInput } from './inputs.ts'
+import { ParquetDecoder } from './parquet-decoder.ts'
+import type { ByteRange, Column, LoadedRange } from './parquet-protocol.ts'
+
+const FOOTER_GUESS_BYTES = 64 * 1024
+/** Ranges nearer to each other than this are read as one. */
+const GAP_BYTES = 64 * 1024
+
+export interface GroupRequest extends FileIdentity {
+  readonly path: string
+  readonly group: number
+  /** Number of row groups of the file. */
+  readonly groups: number
+  readonly columns: readonly string[]
+}
+
+interface Ahead {
+  outcome: Outcome<readonly Column[]> | undefined
+  taker: Done<readonly Column[]> | undefined
+}
+
+export class ParquetGroups {
+  readonly decoder = new ParquetDecoder()
+  readonly #ahead = new Map<string, Ahead>()
+  /** Groups that were asked for: they are not decoded ahead. */
+  readonly #asked = new Set<string>()
+
+  release(timers: Timers): void {
+    this.decoder.release(timers, () => this.#ahead.clear())
+  }
+
+  /** The columns of a group, in the order of `request.columns`. */
+  *load(storage: Storage, request: GroupRequest): Io<readonly Column[]> {
+    const key = keyOf(request, request.group)
+    this.#asked.add(key)
+    const ahead = this.#ahead.get(key) ?? this.#begin(storage, request)
+    this.#ahead.delete(key)
+    this.#beginNext(storage, request)
+    if (ahead.outcome === undefined) {
+      return yield* wait<readonly Column[]>((done) => {
+        ahead.taker = done
+      })
+    }
+    if (!ahead.outcome.ok) throw ahead.outcome.error
+    return ahead.outcome.value
+  }
+
+  #begin(storage: Storage, request: GroupRequest): Ahead {
+    const ahead: Ahead = { outcome: undefined, taker: undefined }
+    start(this.#decode(storage, request), (outcome) => {
+      ahead.outcome = outcome
+      ahead.taker?.(outcome)
+    })
+    return ahead
+  }
+
+  #beginNext(storage: Storage, request: GroupRequest): void {
+    if (this.#ahead.size >= this.decoder.users) return
+    for (let group = request.group + 1; group < request.groups; group++) {
+      const key = keyOf(request, group)
+      if (this.#asked.has(key) || this.#ahead.has(key)) continue
+      this.#ahead.set(key, this.#begin(storage, { ...request, group }))
+      return
+    }
+  }
+
+  *#decode(storage: Storage, request: GroupRequest): Io<readonly Column[]> {
+    const { path, sizeBytes, group, columns } = request
+    const file = yield* openInput(storage, path, request)
+    try {
+      const footer = yield* readFooter(storage, file, sizeBytes)
+      const description = yield* this.decoder.describe(path, footer, sizeBytes)
+      const wanted = (description.groups[group]?.ranges ?? []).filter(({ column }) => columns.includes(column))
+      const ranges = yield* all(joined(wanted).map((range) => readRange(storage, file, range)))
+      return yield* this.decoder.decode(path, footer, sizeBytes, group, columns, ranges)
+    } finally {
+      yield* storage.close(file)
+    }
+  }
+}
+
+const keyOf = (request: GroupRequest, group: number): string => `${request.path}#${group}`
+
+function joined(ranges: readonly ByteRange[]): { start: number; end: number }[] {
+  const out: { start: number; end: number }[] = []
+  for (const { start, end } of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = out.at(-1)
+    if (last !== undefined && start - last.end <= GAP_BYTES) last.end = Math.max(last.end, end)
+    else out.push({ start, end })
+  }
+  return out
+}
+
+function* readRange(
+  storage: Storage, file: FileHandle, { start: from, end }: { start: number; end: number },
+): Io<LoadedRange> {
+  const bytes = yield* storage.read(file, from, end - from)
+  // Its memory moves to the decoding thread, so it must not be part of something larger.
+  return { start: from, bytes: bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice() }
+}
+
+/** The end of the file with the whole metadata in it. */
+export function* readFooter(storage: Storage, file: FileHandle, sizeBytes: number): Io<Uint8Array> {
+  const guess = Math.min(sizeBytes, FOOTER_GUESS_BYTES)
+  const tail = yield* storage.read(file, sizeBytes - guess, guess)
+  const magic = new TextDecoder('latin1').decode(tail.subarray(-4))
+  if (tail.length < 12 || magic !== 'PAR1') {
+    const reason = magic === 'PARE' ? 'it is encrypted' : 'it does not end as a Parquet file does'
+    throw E109_INPUT_DAMAGED({ file: file.path, reason }, { place: { file: file.path } })
+  }
+  const length = new DataView(tail.buffer, tail.byteOffset).getUint32(tail.length - 8, true) + 8
+  if (length > sizeBytes) {
+    const reason = `its metadata would be ${length} bytes long, more than the file`
+    throw E109_INPUT_DAMAGED({ file: file.path, reason }, { place: { file: file.path } })
+  }
+  return length <= tail.length ? tail : yield* storage.read(file, sizeBytes - length, length)
+}

@@ -1,0 +1,123 @@
+/**
+ * An operator in words: for `tidemark graph`, start-up lines and error messages.
+ *
+ * `optionsOf` lists everything about an operator that is data, so that two builds of a job file can
+ * be compared; functions are compared by their source text, which is the most that can be seen of
+ * them from outside.
+ */
+import { assertNever } from '../base/assert.ts'
+import { formatDuration } from '../base/duration.ts'
+import type { LogicalOperator } from './logical-graph.ts'
+import type { OperatorSpec } from './operator-spec.ts'
+import type { StateSpec } from './state-spec.ts'
+import type { EvictorSpec, TriggerSpec, WindowAssignerSpec } from './window-spec.ts'
+
+/** One short line without the name, e.g. `window tumbling 1h, lateness 5m`. */
+export function describe(spec: OperatorSpec): string {
+  switch (spec.kind) {
+    case 'source':
+      return `source ${spec.source.kind}, ${spec.source.rewind}`
+    case 'sink':
+      return `sink ${spec.sink.kind}, ${spec.sink.commit}`
+    case 'window':
+      return [
+        `${spec.keyOf === undefined ? 'window over all' : 'window'} ${describeAssigner(spec.assigner)}`,
+        ...(spec.latenessMs > 0 ? [`lateness ${formatDuration(spec.latenessMs)}`] : []),
+        ...(spec.trigger === undefined ? [] : [`trigger ${describeTrigger(spec.trigger)}`]),
+        ...(spec.evictor === undefined ? [] : [`evictor ${describeEvictor(spec.evictor)}`]),
+      ].join(', ')
+    case 'process': {
+      const state = Object.entries(spec.state).map(([name, { kind }]) => `${name} ${kind}`)
+      return state.length === 0 ? 'process' : `process, state ${state.join(', ')}`
+    }
+    case 'split':
+      return `split ${spec.routes.map((route) => route.name).join(', ')}, rest`
+    case 'print':
+      return spec.label === '' ? 'print' : `print ${JSON.stringify(spec.label)}`
+    case 'rolling':
+      return 'rolling aggregate'
+    case 'map':
+    case 'filter':
+    case 'flat-map':
+      return spec.kind
+    default:
+      return assertNever(spec, 'operator')
+  }
+}
+
+export function describeAssigner(assigner: WindowAssignerSpec): string {
+  if (assigner.kind === 'global') return 'global'
+  const time = assigner.time === 'processing' ? ' of processing time' : ''
+  if (assigner.kind === 'session') {
+    const { fixedGapMs } = assigner
+    return `session, gap ${fixedGapMs === undefined ? 'per record' : formatDuration(fixedGapMs)}${time}`
+  }
+  const offset = assigner.offsetMs === 0 ? '' : ` offset ${formatDuration(assigner.offsetMs)}`
+  const size = formatDuration(assigner.sizeMs)
+  if (assigner.kind === 'tumbling') return `tumbling ${size}${offset}${time}`
+  return `sliding ${size} every ${formatDuration(assigner.slideMs)}${offset}${time}`
+}
+
+function describeTrigger(trigger: TriggerSpec): string {
+  switch (trigger.kind) {
+    case 'count':
+      return `every ${trigger.count} records`
+    case 'continuous-event-time':
+      return `every ${formatDuration(trigger.intervalMs)} of event time`
+    case 'purging':
+      return `${describeTrigger(trigger.inner)}, purging`
+    default:
+      return trigger.kind
+  }
+}
+
+function describeEvictor(evictor: EvictorSpec): string {
+  const when = evictor.after ? ' after the function' : ''
+  if (evictor.kind === 'count') return `last ${evictor.count}${when}`
+  if (evictor.kind === 'time') return `last ${formatDuration(evictor.ms)}${when}`
+  return `delta ${evictor.threshold}${when}`
+}
+
+/** Everything that can be compared about an operator, in a fixed order. */
+export function optionsOf(operator: LogicalOperator): ReadonlyMap<string, string> {
+  const options = new Map<string, string>([
+    ['kind', operator.spec.kind],
+    ['name', operator.name],
+    ['former names', operator.was.join(', ')],
+    ['parallelism', String(operator.parallelism ?? 'of the job')],
+  ])
+  operator.inputs.forEach((edge, i) => {
+    options.set(`input ${i + 1}`, `output "${edge.output}" of operator ${edge.from} by ${edge.ship.kind}`)
+    if (edge.ship.kind === 'hash') options.set(`key of input ${i + 1}`, comparable(edge.ship.keyOf))
+  })
+  for (const [field, value] of Object.entries(operator.spec)) {
+    if (field !== 'kind') options.set(field, comparable(value))
+  }
+  return options
+}
+
+function comparable(value: unknown): string {
+  if (typeof value === 'function') return value.toString()
+  if (value === null || typeof value !== 'object') return String(value)
+  if ('~standard' in value) return `schema of ${vendorOf(value)}`
+  // Connectors hold files, workers and counters of their own: only their identity is compared.
+  if ('resource' in value) {
+    const { kind, resource, rewind, commit } = value as Record<string, unknown>
+    return [kind, rewind ?? commit, resource].map(String).join(' ')
+  }
+  const parts = Object.entries(value).map(([name, part]) => `${name}: ${comparable(part)}`)
+  return Array.isArray(value) ? `[${value.map(comparable).join(', ')}]` : `{${parts.join(', ')}}`
+}
+
+function vendorOf(schema: object): string {
+  const standard = (schema as Record<string, unknown>)['~standard']
+  const known = typeof standard === 'object' && standard !== null && 'vendor' in standard
+  return known ? String(standard.vendor) : 'an unknown vendor'
+}
+
+/** States an operator declares, for explain. */
+export function declaredStates(spec: OperatorSpec): Readonly<Record<string, StateSpec>> {
+  if (spec.kind === 'process') return spec.state
+  if (spec.kind === 'window' && spec.compute.kind === 'elements') return spec.compute.state
+  return {}
+}

@@ -1,0 +1,25 @@
+/**
+ * What a job reads and writes. The host compares it with what a state directory was first used
+ * with: positions and committed output mean nothing for another file.
+ */
+import type { LogicalGraph } from './logical-graph.ts'
+
+export interface JobResource {
+  readonly operator: string
+  readonly kind: 'source' | 'sink'
+  /** Kind of the connector, e.g. 'parquet'. */
+  readonly connector: string
+  readonly resource: string
+}
+
+export function resourcesOf(graph: LogicalGraph): readonly JobResource[] {
+  return graph.operators.flatMap(({ name, spec }): JobResource[] => {
+    if (spec.kind === 'source') {
+      return [{ operator: name, kind: 'source', connector: spec.source.kind, resource: spec.source.resource }]
+    }
+    if (spec.kind === 'sink') {
+      return [{ operator: name, kind: 'sink', connector: spec.sink.kind, resource: spec.sink.resource }]
+    }
+    return []
+  })
+}

@@ -1,0 +1,213 @@
+/**
+ * One attempt of a job inside one thread: channels, subtasks and their operators' contexts.
+ *
+ * Owns them for the attempt; a failover throws the whole deployment away and makes a new one, so
+ * that nothing of a failed attempt can leak into the next.
+ */
+import { attempt, type Epoch } from '../base/ids.ts'
+import type { Io } from '../base/io.ts'
+import type { Ports } from '../base/ports.ts'
+import { subtaskKey, type FromSubtask, type SubtaskId, type ToSubtask } from '../base/protocol.ts'
+import { MIN_TIMESTAMP } from '../base/time.ts'
+import { LocalChannel } from '../channel/local-channel.ts'
+import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts'
+import { keyGroupRange } from '../graph/key-groups.ts'
+import type { OperatorMetrics, ProcessingTimeService } from '../operator/operator.ts'
+import { SinkOperator } from '../operator/sink-operator.ts'
+import type { RestoredOperator } from '../state/snapshot.ts'
+import { InputGate } from '../task/input-gate.ts'
+import { OperatorChain, type ChainWriter } from '../task/operator-chain.ts'
+import type { TaskOptions } from '../task/options.ts'
+import { RecordWriter, type Pressure } from '../task/record-writer.ts'
+import { Subtask, type ChainHooks, type SegmentWriter } from '../task/subtask.ts'
+
+export interface DeploymentInit {
+  readonly graph: JobGraph
+  readonly jobId: string
+  readonly epoch: Epoch
+  readonly ports: Ports
+  readonly options: TaskOptions
+  readonly segments: SegmentWriter
+  readonly restoredCheckpoint: number
+  restoredOf(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined
+  fromSubtask(id: SubtaskId, message: FromSubtask): void
+  /** Asked before commits: throws once another writer has taken over. */
+  fence(): Io<void>
+  print(operator: string, subtask: number, index: number, label: string, text: string): void
+  /** Something may have become runnable. */
+  awake(): void
+}
+
+export interface DeploymentCounts {
+  readonly recordsIn: number
+  readonly recordsOut: number
+  readonly late: number
+  readonly invalid: number
+}
+
+export class Deployment {
+  readonly #init: DeploymentInit
+  readonly #subtasks = new Map<string, Subtask>()
+  readonly #metrics: OperatorMetrics[] = []
+  readonly #channels: LocalChannel[][][]
+
+  constructor(init: DeploymentInit) {
+    this.#init = init
+    this.#channels = init.graph.edges.map((edge) => this.#channelsOf(edge))
+    for (const vertex of init.graph.vertices) {
+      for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
+        this.#subtasks.set(subtaskKey({ vertex: vertex.index, subtask }), this.#build(vertex, subtask))
+      }
+    }
+  }
+
+  get subtasks(): readonly Subtask[] {
+    return [...this.#subtasks.values()]
+  }
+
+  start(): void {
+    for (const subtask of this.#subtasks.values()) subtask.start()
+  }
+
+  send(to: { readonly vertex: number; readonly subtask: number }, message: ToSubtask): void {
+    this.#subtasks.get(subtaskKey(to))?.deliver(message)
+  }
+
+  cancel(): void {
+    for (const subtask of this.#subtasks.values()) subtask.cancel()
+  }
+
+  counts(): DeploymentCounts {
+    let recordsIn = 0
+    let recordsOut = 0
+    for (const subtask of this.#subtasks.values()) {
+      recordsIn += subtask.source?.emitted ?? 0
+      for (const operator of subtask.chain.operators) {
+        if (operator instanceof SinkOperator) recordsOut += operator.written
+      }
+    }
+    const late = this.#metrics.reduce((sum, metrics) => sum + metrics.late, 0)
+    const invalid = this.#metrics.reduce((sum, metrics) => sum + metrics.invalid, 0)
+    return { recordsIn, recordsOut, late, invalid }
+  }
+
+  /** Least watermark of all sources; undefined before the first one. */
+  get watermark(): number | undefined {
+    const watermarks = this.subtasks.flatMap(({ source }) => (source === undefined ? [] : [source.watermark]))
+    const least = Math.min(...watermarks)
+    return least === MIN_TIMESTAMP ? undefined : least
+  }
+
+  /** channels[consumer][k]: for 'forward' only the pair of equal index. */
+  #channelsOf(edge: JobEdge): LocalChannel[][] {
+    const { graph, options } = this.#init
+    const from = graph.vertices[edge.fromVertex] as JobVertex
+    const to = graph.vertices[edge.toVertex] as JobVertex
+    const forward = edge.ship.kind === 'forward'
+    return Array.from({ length: to.parallelism }, (_, consumer) =>
+      Array.from({ length: from.parallelism }, (__, producer) => producer)
+        .filter((producer) => !forward || producer === consumer)
+        .map((producer) => new LocalChannel(`${from.name}[${producer}]`, options.channelBatches)),
+    )
+  }
+
+  #inputsOf(vertex: JobVertex, subtask: number): LocalChannel[] {
+    return vertex.inputs.flatMap((edge) => this.#channels[edge.index]?.[subtask] ?? [])
+  }
+
+  #outputsOf(edge: JobEdge, subtask: number): LocalChannel[] {
+    const consumers = this.#channels[edge.index] ?? []
+    return edge.ship.kind === 'forward'
+      ? (consumers[subtask] ?? [])
+      : consumers.map((producers) => producers[subtask] as LocalChannel)
+  }
+
+  #build(vertex: JobVertex, subtask: number): Subtask {
+    const { graph, ports, options, segments, restoredCheckpoint } = this.#init
+    const id: SubtaskId = { vertex: vertex.index, subtask, attempt: attempt(0) }
+    const pressure: Pressure = { full: false }
+    const keyGroups = keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism)
+    const writers: ChainWriter[] = vertex.outputs.map((edge) => ({
+      fromOperator: edge.fromOperator,
+      output: edge.output,
+      writer: new RecordWriter({
+        ship: edge.ship,
+        channels: this.#outputsOf(edge, subtask),
+        operator: vertex.name,
+        maxParallelism: graph.maxParallelism,
+        batchRecords: options.batchRecords,
+        pressure,
+        firstTarget: subtask,
+      }),
+    }))
+    return new Subtask(
+      {
+        name: `${vertex.name}[${subtask}]`,
+        index: subtask,
+        keyGroups,
+        gate: new InputGate(this.#inputsOf(vertex, subtask), options.pick === 'random' ? ports.random : undefined),
+        ports, options, pressure, restoredCheckpoint,
+        host: {
+          segments,
+          send: (message) => {
+            ports.executor.post(`from:${subtaskKey(id)}`, () => this.#init.fromSubtask(id, message))
+          },
+          awake: () => this.#init.awake(),
+        },
+      },
+      (hooks) => this.#chain(vertex, subtask, writers, hooks),
+    )
+  }
+
+  #chain(vertex: JobVertex, subtask: number, writers: readonly ChainWriter[], hooks: ChainHooks): OperatorChain {
+    const { graph, ports, options, jobId, epoch } = this.#init
+    const processingTime = processingTimeOf(ports, hooks)
+    return new OperatorChain(vertex, writers, (operator, output) => {
+      const metrics: OperatorMetrics = { late: 0, invalid: 0, dropped: 0 }
+      this.#metrics.push(metrics)
+      return {
+        job: graph.logical.job,
+        operator: operator.name,
+        subtask,
+        parallelism: vertex.parallelism,
+        maxParallelism: graph.maxParallelism,
+        keyGroups: keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism),
+        jobId, epoch, output, processingTime, ports, metrics,
+        restored: this.#restored(operator.name, operator.was, vertex, subtask),
+        freeze: options.freeze,
+        wake: () => hooks.wake(),
+        fail: (error) => hooks.fail(error),
+        fence: () => this.#init.fence(),
+        print: (label, index, text) => this.#init.print(operator.name, subtask, index, label, text),
+      }
+    })
+  }
+
+  #restored(
+    name: string, was: readonly string[], vertex: JobVertex, subtask: number,
+  ): RestoredOperator | undefined {
+    for (const candidate of [name, ...was]) {
+      const restored = this.#init.restoredOf(candidate, vertex, subtask)
+      if (restored !== undefined) return restored
+    }
+    return undefined
+  }
+}
+
+function processingTimeOf(ports: Ports, hooks: ChainHooks): ProcessingTimeService {
+  return {
+    now: () => ports.clock.wallMs(),
+    at(time, fire) {
+      let cancelled = false
+      const handle = ports.timers.after(Math.max(0, time - ports.clock.wallMs()), () => {
+        hooks.post(() => {
+          if (!cancelled) fire()
+        })
+      })
+      return () => {
+        cancelled = true
+        handle.cancel()
+      }
+    },
+  }
+}

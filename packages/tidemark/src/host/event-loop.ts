@@ -1,0 +1,60 @@
+/**
+ * The loop of the in-process host: runs mail and subtasks on Node's event loop, in short turns.
+ *
+ * A turn lasts at most TURN_MS and then yields, so that timers, sockets and file completions of the
+ * process get their share (an event loop blocked for more than 20 ms is a defect). Between turns
+ * nothing of the engine runs. One turn is pending at most.
+ */
+import type { Executor } from '../base/ports.ts'
+
+const TURN_MS = 4
+
+export class EventLoop implements Executor {
+  #mail: (() => void)[] = []
+  #scheduled = false
+  #stopped = false
+  readonly #work: () => boolean
+  readonly #fatal: (error: unknown) => void
+
+  /** `work` does a little and says whether there is more; `fatal` gets what escapes (a broken invariant). */
+  constructor(work: () => boolean, fatal: (error: unknown) => void) {
+    this.#work = work
+    this.#fatal = fatal
+  }
+
+  post(_lane: string, mail: () => void): void {
+    this.#mail.push(mail)
+    this.wake()
+  }
+
+  /** Something may have become runnable. */
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return
+    this.#scheduled = true
+    setImmediate(this.#turn)
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false
+    const deadline = performance.now() + TURN_MS
+    try {
+      let more = true
+      while (more && !this.#stopped && performance.now() < deadline) {
+        const mail = this.#mail
+        if (mail.length > 0) {
+          this.#mail = []
+          for (const run of mail) run()
+        }
+        more = this.#work() || this.#mail.length > 0
+      }
+      if (more) this.wake()
+    } catch (error) {
+      this.#stopped = true
+      this.#fatal(error)
+    }
+  }
+}

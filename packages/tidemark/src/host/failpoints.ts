@@ -1,0 +1,63 @@
+/**
+ * Failpoints: makes the process die, stall or throw at a named step, for fault tests.
+ *
+ * `TIDEMARK_FAILPOINTS="cp.manifest.linked=kill9@3,commit.begin=throw"`: action, then the how-many-th
+ * time the step is reached (default 1). Read once at start; without the variable a probe is a no-op.
+ * `hit` tells the process to warn: nobody should meet this in production by accident.
+ */
+import { defineError } from '../base/errors.ts'
+import type { Probe } from '../base/ports.ts'
+
+type Action = 'kill9' | 'exit' | 'throw'
+
+export const E080_BAD_FAILPOINT = defineError<{ given: string; known: readonly string[] }>({
+  code: 'E080',
+  kind: 'usage',
+  retryable: false,
+  title: 'A failpoint cannot be understood',
+  what: (d) => `TIDEMARK_FAILPOINTS holds "${d.given}".`,
+  fix: (d) => [`write step=action@count with action kill9, exit or throw; steps: ${d.known.join(', ')}`],
+})
+
+export const E081_INJECTED = defineError<{ step: string }>({
+  code: 'E081',
+  kind: 'job',
+  retryable: true,
+  title: 'An injected failure',
+  what: (d) => `Failpoint ${d.step} threw, as TIDEMARK_FAILPOINTS asked.`,
+  fix: () => ['unset TIDEMARK_FAILPOINTS'],
+})
+
+/** Every step that the engine reports (docs/guide/reliability.md says where each lies). */
+export const STEPS: readonly string[] = [
+  'src.poll', 'cp.trigger.before', 'cp.barrier.injected', 'task.barrier.first', 'task.aligned',
+  'task.snapshot.sync', 'task.snapshot.write', 'task.snapshot.fsync', 'task.ack.sent', 'cp.ack.recv',
+  'cp.acks.all', 'cp.manifest.tmp', 'cp.manifest.fsynced', 'cp.manifest.linked', 'cp.manifest.dirsynced',
+  'commit.begin', 'commit.k.before', 'commit.k.after', 'commit.all', 'gc.before', 'gc.k', 'restore.list',
+  'restore.read', 'restore.apply', 'restore.abort-foreign', 'restore.recommit', 'run.resume', 'stop.final',
+]
+
+const PATTERN = /^([a-z.0-9-]+)=(kill9|exit|throw)(?:@(\d+))?$/
+
+export function failpoints(text: string | undefined, warn: (message: string) => void): Probe {
+  if (text === undefined || text === '') return () => {}
+  const left = new Map<string, { action: Action; count: number }>()
+  for (const part of text.split(',')) {
+    const match = PATTERN.exec(part.trim())
+    if (match === null || !STEPS.includes(match[1] as string)) {
+      throw E080_BAD_FAILPOINT({ given: part, known: STEPS })
+    }
+    left.set(match[1] as string, { action: match[2] as Action, count: Number(match[3] ?? 1) })
+  }
+  warn(`failpoints are on: ${text}. This process will be made to fail.`)
+  return (step) => {
+    const point = left.get(step)
+    if (point === undefined) return
+    point.count -= 1
+    if (point.count > 0) return
+    left.delete(step)
+    if (point.action === 'kill9') process.kill(process.pid, 'SIGKILL')
+    if (point.action === 'exit') process.exit(7)
+    throw E081_INJECTED({ step })
+  }
+}

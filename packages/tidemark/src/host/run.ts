@@ -1,0 +1,251 @@
+/**
+ * `startJob`: runs a job in this process. The one entry point for the command line, tests and programs.
+ *
+ * A composition root. Everything that can be refused without touching the disk (graph errors) is
+ * thrown at once; what needs the state directory ends in the outcome.
+ */
+import { resolve } from 'node:path'
+import { buildGraph } from '../api/build.ts'
+import type { Job } from '../api/job.ts'
+import { describeThrown, isStreamError, reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
+import { start } from '../base/io.ts'
+import type { Log, Storage } from '../base/ports.ts'
+import { toJobGraph } from '../graph/chaining.ts'
+import { safetyOf, type Safety } from '../graph/explain.ts'
+import type { JobGraph } from '../graph/job-graph.ts'
+import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
+import type { JobEnd } from '../job/job-supervisor.ts'
+import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
+import { failpoints } from './failpoints.ts'
+import { InProcessHost } from './in-process.ts'
+import { MemoryStorage } from './memory-storage.ts'
+import { nodeStorage } from './node-storage.ts'
+import type { PrintLine } from './print-hub.ts'
+import { E069_ENGINE_BROKEN } from './errors.ts'
+import { withEngineSettings } from './settings.ts'
+import { engineVersion } from './version.ts'
+
+export interface RunOptions {
+  /** Where checkpoints are kept. Undefined: in memory; nothing survives this process. */
+  readonly stateDirectory?: string
+  /** Subtasks of each operator; over the job's own setting. */
+  readonly parallelism?: number
+  /** Settings as given by `-c key=value`: the engine's and the job's. */
+  readonly config?: Readonly<Record<string, string>>
+  /** Start from nothing although the directory holds checkpoints. */
+  readonly fresh?: boolean
+  /** Go on although another process (a stopped one) holds the directory; its epoch is fenced. */
+  readonly takeOver?: boolean
+  readonly onEvent?: (event: JobEvent) => void
+  readonly print?: PrintLine
+  readonly log?: Log
+}
+
+export type JobEvent =
+  | {
+      readonly kind: 'started'
+      readonly job: string
+      readonly epoch: number
+      readonly safety: readonly Safety[]
+      readonly restoredFrom?: { readonly checkpoint: number; readonly ageMs: number }
+      readonly stateDirectory?: string
+    }
+  | { readonly kind: 'checkpoint'; readonly id: number; readonly tookMs: number; readonly bytes: number }
+  | { readonly kind: 'checkpoint-failed'; readonly id: number; readonly reason: string; readonly error?: ErrorReport }
+  | { readonly kind: 'restarting'; readonly attempt: number; readonly delayMs: number; readonly error: ErrorReport }
+
+export interface RunCounts {
+  readonly recordsIn: number
+  readonly recordsOut: number
+  readonly late: number
+  readonly invalid: number
+}
+
+export interface JobStatus extends RunCounts {
+  readonly phase: 'starting' | 'running' | 'stopping' | 'ended'
+  /** Records in all, if the sources know. */
+  readonly total?: number
+  /** Event time up to which the sources have read, epoch ms. */
+  readonly watermark?: number
+  readonly lastCheckpoint?: { readonly id: number; readonly atMs: number; readonly tookMs: number }
+  readonly restarts: number
+}
+
+export type RunOutcome =
+  | { readonly kind: 'finished'; readonly checkpoint: number; readonly counts: RunCounts }
+  | { readonly kind: 'already-finished'; readonly checkpoint: number }
+  | { readonly kind: 'stopped'; readonly checkpoint?: number }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'failed'; readonly error: StreamError }
+
+export interface JobHandle {
+  /** Never rejects: a failure is an outcome. */
+  readonly done: Promise<RunOutcome>
+  /** One final checkpoint, its commits, then the end. */
+  stop(): void
+  /** At once; the next start goes on from the last checkpoint. */
+  cancel(): void
+  status(): JobStatus
+}
+
+/** Throws a StreamError at once if the graph is refused. */
+export function startJob(job: Job, options: RunOptions = {}): JobHandle {
+  const { graph: built } = buildGraph(job, { config: options.config ?? {} })
+  const logical = withEngineSettings(built, options.config ?? {})
+  const graph = toJobGraph(logical, options.parallelism === undefined ? {} : { parallelism: options.parallelism })
+  return new Run(graph, options)
+}
+
+class Run implements JobHandle {
+  readonly done: Promise<RunOutcome>
+  readonly #options: RunOptions
+  readonly #graph: JobGraph
+  readonly #storage: Storage
+  readonly #directory: string
+  #settle: (outcome: RunOutcome) => void = () => {}
+  #host: InProcessHost | undefined
+  #lock: DirectoryLock | undefined
+  #phase: JobStatus['phase'] = 'starting'
+  #lastCheckpoint: JobStatus['lastCheckpoint']
+  #total: number | undefined
+
+  constructor(graph: JobGraph, options: RunOptions) {
+    this.#graph = graph
+    this.#options = options
+    const { stateDirectory } = options
+    this.#storage = stateDirectory === undefined ? new MemoryStorage() : nodeStorage()
+    this.#directory = stateDirectory === undefined ? '/state' : resolve(stateDirectory)
+    this.done = new Promise((settle) => {
+      this.#settle = settle
+    })
+    this.#begin().catch((error: unknown) => this.#finish({ kind: 'failed', error: broken(error) }))
+  }
+
+  stop(): void {
+    if (this.#phase !== 'ended') this.#phase = 'stopping'
+    this.#host?.stop()
+  }
+
+  cancel(): void {
+    this.#host?.cancel()
+    this.#finish({ kind: 'cancelled' })
+  }
+
+  status(): JobStatus {
+    const counts = this.#host?.counts() ?? { recordsIn: 0, recordsOut: 0, late: 0, invalid: 0 }
+    const watermark = this.#host?.watermark
+    return {
+      ...counts,
+      phase: this.#phase,
+      restarts: this.#host?.restarts ?? 0,
+      ...(this.#total === undefined ? {} : { total: this.#total }),
+      ...(watermark === undefined ? {} : { watermark }),
+      ...(this.#lastCheckpoint === undefined ? {} : { lastCheckpoint: this.#lastCheckpoint }),
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { stateDirectory, onEvent = () => {}, log = () => {}, print = printPlain } = this.#options
+    if (stateDirectory !== undefined) {
+      this.#lock = await lockDirectory(this.#directory, { takeOver: this.#options.takeOver ?? false })
+    }
+    if (this.#phase === 'ended') {
+      await this.#lock?.release()
+      return
+    }
+    const host = new InProcessHost({
+      graph: this.#graph,
+      storage: this.#storage,
+      directory: this.#directory,
+      engine: engineVersion(),
+      fresh: this.#options.fresh ?? false,
+      log,
+      print,
+      probe: failpoints(process.env['TIDEMARK_FAILPOINTS'], (text) => process.stderr.write(`tidemark: ${text}\n`)),
+      onStarted: (opened) => {
+        if (this.#phase === 'starting') this.#phase = 'running'
+        const { restore } = opened
+        onEvent({
+          kind: 'started',
+          job: this.#graph.logical.job,
+          epoch: opened.epoch,
+          safety: safetyOf(this.#graph),
+          ...(stateDirectory === undefined ? {} : { stateDirectory: this.#directory }),
+          ...(restore === undefined
+            ? {}
+            : { restoredFrom: { checkpoint: restore.checkpoint, ageMs: Date.now() - restore.completedAtMs } }),
+        })
+        this.#measureSources()
+      },
+      onCheckpoint: ({ id, tookMs, bytes }) => {
+        this.#lastCheckpoint = { id, atMs: Date.now(), tookMs }
+        onEvent({ kind: 'checkpoint', id, tookMs, bytes })
+      },
+      onCheckpointFailed: (id, reason, error) => {
+        onEvent({
+          kind: 'checkpoint-failed', id, reason, ...(error === undefined ? {} : { error: reportOf(error) }),
+        })
+      },
+      onRestart: ({ attempt, delayMs, error }) => {
+        onEvent({ kind: 'restarting', attempt, delayMs, error: reportOf(error) })
+      },
+      onEnd: (end) => this.#finish(this.#outcomeOf(end)),
+      onBroken: (error) => this.#finish({ kind: 'failed', error: broken(error) }),
+    })
+    this.#host = host
+    host.start()
+    if (this.#phase === 'stopping') host.stop()
+  }
+
+  /** How much there is to read, for the progress bar; nothing depends on it. */
+  #measureSources(): void {
+    let total = 0
+    for (const vertex of this.#graph.vertices) {
+      for (const { spec } of vertex.operators) {
+        if (spec.kind !== 'source') continue
+        const { source } = spec as SourceOperatorSpec
+        if (source.size === undefined) return
+        const context = { storage: this.#storage, parallelism: vertex.parallelism, state: undefined }
+        start(source.size(context), (outcome) => {
+          if (!outcome.ok || outcome.value?.records === undefined) return
+          total += outcome.value.records
+          this.#total = total
+        })
+      }
+    }
+  }
+
+  #outcomeOf(end: JobEnd): RunOutcome {
+    switch (end.kind) {
+      case 'finished':
+        return { kind: 'finished', checkpoint: end.checkpoint, counts: this.#countsNow() }
+      case 'already-finished':
+        return { kind: 'already-finished', checkpoint: end.checkpoint }
+      case 'stopped':
+        return { kind: 'stopped', ...(end.checkpoint === undefined ? {} : { checkpoint: end.checkpoint }) }
+      case 'failed':
+        return { kind: 'failed', error: end.error }
+    }
+  }
+
+  #countsNow(): RunCounts {
+    return this.#host?.counts() ?? { recordsIn: 0, recordsOut: 0, late: 0, invalid: 0 }
+  }
+
+  #finish(outcome: RunOutcome): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    const settle = (): void => this.#settle(outcome)
+    if (this.#lock === undefined) settle()
+    // A lock that cannot be given back ends with the process anyway.
+    else this.#lock.release().then(settle, settle)
+  }
+}
+
+function broken(error: unknown): StreamError {
+  return isStreamError(error) ? error : E069_ENGINE_BROKEN({ thrown: describeThrown(error) }, { cause: error })
+}
+
+const printPlain: PrintLine = (_operator, _subtask, text, replayed) => {
+  process.stdout.write(`${text}${replayed ? '  ↻' : ''}\n`)
+}

@@ -1,0 +1,23 @@
+/** `-c` keys of the engine itself, applied over what the job file says (cli/settings.ts lists them). */
+import { durationMs, type Duration } from '../base/duration.ts'
+import type { LogicalGraph } from '../graph/logical-graph.ts'
+
+export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<string, string>>): LogicalGraph {
+  const duration = (key: string, otherwise: number, min: number): number =>
+    config[key] === undefined ? otherwise : durationMs(config[key] as Duration, `-c ${key}`, min)
+  const count = (key: string, otherwise: number): number =>
+    config[key] === undefined ? otherwise : Number(config[key])
+  const { checkpoint, restart } = graph
+  const attempts = config['restartAttempts']
+  return {
+    ...graph,
+    checkpoint: {
+      everyMs: duration('checkpointEvery', checkpoint.everyMs, 1),
+      timeoutMs: duration('checkpointTimeout', checkpoint.timeoutMs, 1),
+      minPauseMs: duration('minPause', checkpoint.minPauseMs, 0),
+      retain: count('retain', checkpoint.retain),
+      tolerableFailures: count('tolerableFailures', checkpoint.tolerableFailures),
+    },
+    restart: attempts === undefined || restart.kind === 'none' ? restart : { ...restart, attempts: Number(attempts) },
+  }
+}

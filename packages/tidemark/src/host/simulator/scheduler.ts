@@ -1,0 +1,129 @@
+/**
+ * The simulator's world clock and loop: one seed decides what happens next.
+ *
+ * Owns virtual time, the pending timers and the mail lanes of one incarnation. Each step either runs
+ * the first mail of one lane, or steps one runnable subtask, or, when nothing is ready (or rarely
+ * before), lets time pass to the next timer. Lanes are FIFO; between lanes the seed chooses, so mail
+ * of different senders overtakes each other in every way that production could show.
+ *
+ *   SC-1  Same seed, same sequence of steps: there is no other source of order, time or chance.
+ *   SC-2  Time never goes back, and passes only in steps.
+ */
+import { Heap } from '../../base/heap.ts'
+import type { Clock, Executor, TimerHandle, Timers } from '../../base/ports.ts'
+import type { Prng } from '../../base/prng.ts'
+
+export interface Steppable {
+  readonly runnable: boolean
+  step(): void
+}
+
+interface Timer {
+  readonly dueMs: number
+  readonly sequence: number
+  readonly fire: () => void
+  cancelled: boolean
+}
+
+/** How the seed chooses among what is ready; drawn per seed. */
+export type Policy = 'uniform' | 'mail-first' | 'subtasks-first' | 'starve-one'
+
+export const POLICIES: readonly Policy[] = ['uniform', 'mail-first', 'subtasks-first', 'starve-one']
+
+export class Scheduler implements Clock, Executor, Timers {
+  readonly #random: Prng
+  readonly #policy: Policy
+  readonly #starved: number
+  readonly #lanes = new Map<string, (() => void)[]>()
+  readonly #timers = new Heap<Timer>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.sequence < b.sequence))
+  #nowMs: number
+  #sequence = 0
+  #wallOffsetMs = 1_000_000_000_000
+  steps = 0
+
+  constructor(random: Prng, policy: Policy, nowMs: number) {
+    this.#random = random
+    this.#policy = policy
+    this.#starved = random.below(8)
+    this.#nowMs = nowMs
+  }
+
+  wallMs(): number {
+    return this.#wallOffsetMs + this.#nowMs
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  /** The wall clock jumps; intervals and timers do not notice. */
+  jumpWall(byMs: number): void {
+    this.#wallOffsetMs += byMs
+  }
+
+  post(lane: string, mail: () => void): void {
+    const queue = this.#lanes.get(lane)
+    if (queue === undefined) this.#lanes.set(lane, [mail])
+    else queue.push(mail)
+  }
+
+  after(delayMs: number, fire: () => void): TimerHandle {
+    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, fire, cancelled: false }
+    this.#timers.push(timer)
+    return {
+      cancel: () => {
+        timer.cancelled = true
+      },
+    }
+  }
+
+  /** One step; false if nothing is left to do and no timer is pending. */
+  step(subtasks: readonly Steppable[]): boolean {
+    this.steps += 1
+    const ready = subtasks.filter((subtask) => subtask.runnable)
+    const lanes = this.#lanes.size
+    if (ready.length + lanes === 0 || this.#random.chance(1, 64)) {
+      if (this.#fireNextTimer()) return true
+      if (ready.length + lanes === 0) return false
+    }
+    if (this.#chooseMail(lanes, ready.length)) this.#runMail()
+    else this.#pick(ready).step()
+    return true
+  }
+
+  #chooseMail(lanes: number, ready: number): boolean {
+    if (lanes === 0) return false
+    if (ready === 0) return true
+    if (this.#policy === 'mail-first') return !this.#random.chance(1, 16)
+    if (this.#policy === 'subtasks-first') return this.#random.chance(1, 16)
+    return this.#random.chance(lanes, lanes + ready)
+  }
+
+  #pick(ready: readonly Steppable[]): Steppable {
+    const index = this.#random.below(ready.length)
+    const starved = this.#policy === 'starve-one' && ready.length > 1 && index === this.#starved % ready.length
+    return (starved && !this.#random.chance(1, 32) ? ready[(index + 1) % ready.length] : ready[index]) as Steppable
+  }
+
+  #runMail(): void {
+    let index = this.#random.below(this.#lanes.size)
+    for (const [lane, queue] of this.#lanes) {
+      if (index-- > 0) continue
+      const mail = queue.shift() as () => void
+      if (queue.length === 0) this.#lanes.delete(lane)
+      mail()
+      return
+    }
+  }
+
+  #fireNextTimer(): boolean {
+    for (;;) {
+      const timer = this.#timers.pop()
+      if (timer === undefined) return false
+      if (timer.cancelled) continue
+      this.#nowMs = Math.max(this.#nowMs, timer.dueMs)
+      timer.fire()
+      return true
+    }
+  }
+}

@@ -1,0 +1,7 @@
+/** Version of the engine, from its own package.json. */
+import { readFileSync } from 'node:fs'
+
+export function engineVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,81 @@
+/**
+ * Reads the state of a checkpoint back and spreads it over the subtasks of a new attempt.
+ *
+ * Called by the supervisor before anything is deployed. Every segment is read once and its checksum
+ * verified before it is decoded.
+ */
+import type { Io } from '../base/io.ts'
+import type { Ports } from '../base/ports.ts'
+import { ENUMERATOR_SUBTASK, type Manifest } from '../checkpoint/manifest.ts'
+import { readSegment, retrying } from '../checkpoint/read.ts'
+import type { JobVertex } from '../graph/job-graph.ts'
+import { keyGroupRange } from '../graph/key-groups.ts'
+import { restoreOperator } from '../state/restore.ts'
+import type { RestoredOperator } from '../state/snapshot.ts'
+import { decodeSegment, type DecodedSegment } from '../state/snapshot-format.ts'
+
+export class RestoredJob {
+  readonly checkpoint: number
+  readonly #subtasks: ReadonlyMap<string, readonly DecodedSegment[]>
+  readonly #enumerators: ReadonlyMap<string, DecodedSegment>
+  readonly #maxParallelism: number
+
+  constructor(manifest: Manifest | undefined, segments: readonly DecodedSegment[], maxParallelism: number) {
+    this.checkpoint = manifest?.checkpoint ?? 0
+    this.#maxParallelism = maxParallelism
+    const subtasks = new Map<string, DecodedSegment[]>()
+    const enumerators = new Map<string, DecodedSegment>()
+    for (const segment of segments) {
+      if (segment.subtask === ENUMERATOR_SUBTASK) enumerators.set(segment.operator, segment)
+      else subtasks.set(segment.operator, [...(subtasks.get(segment.operator) ?? []), segment])
+    }
+    this.#subtasks = subtasks
+    this.#enumerators = enumerators
+  }
+
+  /** Names of operators that have state in the checkpoint. */
+  get operators(): readonly string[] {
+    return [...this.#subtasks.keys()]
+  }
+
+  of(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined {
+    const segments = this.#subtasks.get(operator)
+    if (segments === undefined) return undefined
+    const { parallelism } = vertex
+    const keyGroups = keyGroupRange(subtask, parallelism, this.#maxParallelism)
+    return restoreOperator(segments, { subtask, parallelism, keyGroups })
+  }
+
+  enumerator(operator: string): RestoredOperator | undefined {
+    const segment = this.#enumerators.get(operator)
+    if (segment === undefined) return undefined
+    const all = { start: 0, end: this.#maxParallelism - 1 }
+    return restoreOperator([segment], { subtask: 0, parallelism: 1, keyGroups: all })
+  }
+
+  /** All items of one list state of one operator, of all subtasks, in their order. */
+  listOf(operator: string, name: string): readonly unknown[] {
+    const segments = this.#subtasks.get(operator)
+    if (segments === undefined) return []
+    const all = { start: 0, end: this.#maxParallelism - 1 }
+    return restoreOperator(segments, { subtask: 0, parallelism: 1, keyGroups: all }).list(name)
+  }
+}
+
+export function* readCheckpoint(
+  ports: Pick<Ports, 'storage' | 'timers' | 'probe'>,
+  directory: string,
+  manifest: Manifest | undefined,
+  maxParallelism: number,
+): Io<RestoredJob> {
+  const segments: DecodedSegment[] = []
+  if (manifest !== undefined) {
+    const retry = retrying(ports.timers)
+    for (const segment of manifest.segments) {
+      const bytes = yield* readSegment(ports.storage, directory, manifest.checkpoint, segment, retry)
+      segments.push(decodeSegment(bytes))
+      ports.probe('restore.apply')
+    }
+  }
+  return new RestoredJob(manifest, segments, maxParallelism)
+}

@@ -1,0 +1,41 @@
+/**
+ * Turns the description of an operator into a running one. Called by the task that builds a chain.
+ */
+import { assertNever } from '../base/assert.ts'
+import type { LogicalOperator } from '../graph/logical-graph.ts'
+import type { Operator, OperatorContext } from './operator.ts'
+import { createPrint } from './print.ts'
+import { createProcess } from './process.ts'
+import { createRolling } from './rolling.ts'
+import { createSink } from './sink-operator.ts'
+import { createSource } from './source-operator.ts'
+import { createFilter, createFlatMap, createMap, createSplit } from './stateless.ts'
+import { createWindow } from './window.ts'
+
+export function createOperator(operator: LogicalOperator, context: OperatorContext): Operator {
+  const { spec } = operator
+  switch (spec.kind) {
+    case 'source':
+      return createSource(spec, context)
+    case 'map':
+      return createMap(spec, context)
+    case 'filter':
+      return createFilter(spec, context)
+    case 'flat-map':
+      return createFlatMap(spec, context)
+    case 'split':
+      return createSplit(spec, context)
+    case 'print':
+      return createPrint(spec, context)
+    case 'rolling':
+      return createRolling(spec, context)
+    case 'window':
+      return createWindow(spec, context)
+    case 'process':
+      return createProcess(spec, context)
+    case 'sink':
+      return createSink(spec, context)
+    default:
+      return assertNever(spec, 'operator kind')
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What a running operator is. Operators are synchronous and know no thread, file or channel.
+ *
+ * Records are pushed: a `Collect` takes the value and its timestamp, and returns when everything
+ * downstream in the chain has taken it. There is no wrapper object per record.
+ *
+ * Laws
+ *   OP-1  An operator emits only from within a call of its own (record, watermark, timer, finish).
+ *   OP-2  A watermark is forwarded after everything it triggered was emitted.
+ *   OP-3  `snapshot` is a cut: it contains the effect of every call before it and of none after it,
+ *         also where it returns an Io (that has run to its first wait when `snapshot` returns).
+ *   OP-4  After restore from a snapshot, the outputs that follow are those that would have followed.
+ */
+import type { Io } from '../base/io.ts'
+import type { CheckpointId, Epoch } from '../base/ids.ts'
+import type { Ports } from '../base/ports.ts'
+import type { KeyGroupRange } from '../graph/key-groups.ts'
+import type { OutputTag } from '../graph/operator-spec.ts'
+import type { OperatorSnapshot, RestoredOperator } from '../state/snapshot.ts'
+
+export type Collect = (value: any, timestamp: number) => void
+
+/** What an operator sends to. Every tag exists; one without a consumer drops. */
+export interface Output {
+  collector(tag: OutputTag): Collect
+  /** To every consumer of every tag. */
+  watermark(watermark: number): void
+  /** True: nothing will come for a while, do not wait for this operator's watermark. */
+  idle(idle: boolean): void
+}
+
+/** Processing time: fires from the subtask's loop, between two records. */
+export interface ProcessingTimeService {
+  now(): number
+  /** Calls back once at or after `time` (wall ms); returns a function that cancels. */
+  at(time: number, fire: () => void): () => void
+}
+
+/** Counts that the user sees; added up over subtasks. */
+export interface OperatorMetrics {
+  late: number
+  invalid: number
+  dropped: number
+}
+
+export interface OperatorContext {
+  readonly job: string
+  readonly operator: string
+  readonly subtask: number
+  readonly parallelism: number
+  readonly maxParallelism: number
+  readonly keyGroups: KeyGroupRange
+  readonly jobId: string
+  readonly epoch: Epoch
+  readonly output: Output
+  readonly processingTime: ProcessingTimeService
+  readonly ports: Ports
+  readonly metrics: OperatorMetrics
+  /** State of this subtask at the restored checkpoint; undefined at a first start. */
+  readonly restored: RestoredOperator | undefined
+  /** Dev, tests and harness: deep-freeze what user code hands over. */
+  readonly freeze: boolean
+  /** Something outside the record path became ready (source data, sink room): run me again. */
+  wake(): void
+  /** Ends the attempt of this subtask. */
+  fail(error: unknown): void
+  /** Throws unless this process is still the one writer: asked before each batch of commits. */
+  fence(): Io<void>
+  /** Sends a line of `print`; `index` counts the lines of this operator and subtask from 0. */
+  print(label: string, index: number, text: string): void
+}
+
+export interface Operator {
+  /** Entry for records. Sources have none. */
+  readonly collect: Collect
+  /** Once, after restore, before the first record. */
+  open?(): void
+  /** The merged watermark of all inputs rose. */
+  onWatermark(watermark: number): void
+  onIdle(idle: boolean): void
+  /** All input has been processed: emit what is left (but fire no processing-time timers). */
+  finish?(): void
+  snapshot(checkpoint: CheckpointId): OperatorSnapshot | Io<OperatorSnapshot> | undefined
+  onCheckpointComplete?(checkpoint: CheckpointId): void
+  onCheckpointAborted?(checkpoint: CheckpointId): void
+  /** Largest checkpoint whose commits are all confirmed; undefined for operators that commit nothing. */
+  committedUpTo?(): number
+  /** True: take no input for this chain now (a sink that is full). */
+  readonly busy?: boolean
+  close?(): void
+}
+
+/** Sum of a restored list of counts; 0 at a first start. */
+export function totalOf(counts: readonly unknown[] | undefined): number {
+  return ((counts ?? []) as readonly number[]).reduce((sum, count) => sum + count, 0)
+}

@@ -1,0 +1,94 @@
+/**
+ * Process functions: your own state machine per key, with state, timers and side outputs.
+ *
+ * Called by create.ts. Owns the keyed state and the timers of one subtask.
+ *
+ *   PR-1  The key is set before the function or a timer callback runs.
+ *   PR-2  Outputs carry the timestamp of the record or of the event-time timer that made them; those of
+ *         a processing-time timer carry none.
+ *   PR-3  A watermark goes on after all timers it fired and all they put out.
+ *
+ * Source: Flink KeyedProcessOperator, ProcessOperator.
+ */
+import { NO_TIMESTAMP } from '../base/time.ts'
+import type { Key } from '../graph/key.ts'
+import { MAIN, type ProcessSpec } from '../graph/operator-spec.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
+import { declareState } from './declare-state.ts'
+import { userError } from './errors.ts'
+import type { Collect, Operator, OperatorContext } from './operator.ts'
+import { dateOf, ProcessContext } from './process-context.ts'
+import type { Timer } from './timer-queue.ts'
+import { TimerService } from './timer-service.ts'
+import { collectAll, freezing, keyFrom } from './user-code.ts'
+
+export function createProcess(spec: ProcessSpec, context: OperatorContext): Operator {
+  const { operator, output, processingTime, restored, maxParallelism } = context
+  const { keyOf, onRecord, onTimer } = spec
+  const next = freezing(output.collector(MAIN), context)
+  const { backend, handles } = declareState(spec.state, context)
+  const timers = new TimerService({
+    clock: processingTime, maxParallelism, restored,
+    target: {
+      onEventTimer: (timer) => fire(timer, 'event', timer.time),
+      onProcessingTimer: (timer) => fire(timer, 'processing', NO_TIMESTAMP),
+    },
+  })
+  const ctx: ProcessContext = new ProcessContext({
+    operator, keyed: keyOf !== undefined, timers, state: handles,
+    side: sideOutputs(spec.sides, context, () => ctx.timestamp),
+  })
+
+  function enter(key: Key, timestamp: number, domain: TimeDomain | undefined): void {
+    backend.setCurrentKey(key)
+    ctx.key = key
+    ctx.timestamp = timestamp
+    ctx.timerDomain = domain
+  }
+
+  function fire(timer: Timer, domain: TimeDomain, timestamp: number): void {
+    if (onTimer === undefined) return
+    enter(timer.key, timestamp, domain)
+    let outputs: unknown
+    try {
+      outputs = onTimer(dateOf(timer.time), ctx)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'onTimer')
+    }
+    collectAll(outputs, timestamp, next, operator, 'onTimer')
+  }
+
+  return {
+    collect(value, timestamp) {
+      if (keyOf !== undefined) enter(keyFrom(keyOf, value, operator), timestamp, undefined)
+      else ctx.timestamp = timestamp
+      let outputs: unknown
+      try {
+        outputs = onRecord(value, ctx)
+      } catch (thrown) {
+        throw userError(thrown, operator, 'onRecord')
+      }
+      if (outputs !== undefined) collectAll(outputs, timestamp, next, operator, 'onRecord')
+    },
+    open: () => timers.open(),
+    onWatermark(watermark) {
+      if (timers.advance(watermark)) output.watermark(watermark)
+    },
+    onIdle: (idle) => output.idle(idle),
+    snapshot: () => ({
+      keyed: [...backend.snapshot(), ...timers.snapshotKeyed()], lists: timers.snapshotLists(),
+    }),
+    close: () => timers.close(),
+  }
+}
+
+/** One function per tag; outputs carry the timestamp that main outputs of the same call carry. */
+export function sideOutputs(
+  tags: readonly string[], context: OperatorContext, timestamp: () => number,
+): Readonly<Record<string, (value: unknown) => void>> {
+  const functions = tags.map((tag) => {
+    const collect: Collect = freezing(context.output.collector(tag), context)
+    return [tag, (value: unknown) => collect(value, timestamp())] as const
+  })
+  return Object.freeze(Object.fromEntries(functions))
+}

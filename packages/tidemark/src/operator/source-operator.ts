@@ -1,0 +1,279 @@
+/**
+ * The head of a source chain: reads its splits, gives event time, validates, emits watermarks.
+ *
+ * Owns: the splits assigned to this subtask with their positions, and the watermark of each. Called
+ * by the subtask: `poll` for records, `addSplits`/`noMoreSplits` for what the enumerator decides.
+ * A 'pull' source reads its splits one after another in the order of discovery and asks for the
+ * next when it has none; a 'spread' source reads all of its splits in turn.
+ *
+ *   SO-1  The watermark is the minimum over all splits of this subtask that are not finished, also
+ *         those not begun, and never goes back; a source whose splits are in no time order gives
+ *         none before its end.
+ *   SO-2  The snapshot holds, for every unfinished split, the position of the next record that was
+ *         not emitted.
+ *   SO-3  Nothing is dropped silently: a record that does not fit goes where the job says.
+ *
+ * Source: FLIP-27 SourceOperator; split-wise watermarks as WatermarkOutputMultiplexer.
+ */
+import { unreachable } from '../base/assert.ts'
+import { isStreamError } from '../base/errors.ts'
+import type { AssignedSplit } from '../base/protocol.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP, NO_TIMESTAMP } from '../base/time.ts'
+import { eventTimeMs } from '../graph/event-time.ts'
+import { INVALID, MAIN, type SourceOperatorSpec } from '../graph/operator-spec.ts'
+import type { Batch, MalformedRow, ReaderContext, Split, SplitReader } from '../graph/source.ts'
+import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
+import { deepFreeze } from '../record/freeze.ts'
+import { validateSync } from '../record/schema.ts'
+import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { SplitWatermarks } from '../time/split-watermarks.ts'
+import { IdlenessTimer } from '../time/watermark-generator.ts'
+import { E015_MALFORMED_ROW, userError } from './errors.ts'
+import { totalOf, type Collect, type Operator, type OperatorContext } from './operator.ts'
+
+/** One assigned split; `position` is current only while no reader is open. */
+interface ActiveSplit {
+  readonly split: Split
+  readonly order: number
+  readonly position: unknown
+  readonly idleness: IdlenessTimer | undefined
+  reader: SplitReader<unknown> | undefined
+  /** Largest timestamp minus the bound minus 1; MIN_TIMESTAMP before the first record. */
+  watermark: number
+}
+
+interface StoredSplit {
+  readonly split: Split
+  readonly order: number
+  readonly position: unknown
+  readonly watermark: number
+}
+
+export class SourceOperator implements Operator {
+  readonly name: string
+  readonly collect: Collect = () => unreachable('a source has no input')
+  readonly #spec: SourceOperatorSpec
+  readonly #context: OperatorContext
+  readonly #emit: Collect
+  readonly #emitInvalid: Collect
+  readonly #readerContext: ReaderContext
+  readonly #watermarks: SplitWatermarks
+  readonly #splits: ActiveSplit[] = []
+  #noMore = false
+  #requested = false
+  #turn = 0
+  #cancelIdleCheck: (() => void) | undefined
+  /** Records emitted since the job began: part of the snapshot, so it goes back with everything else. */
+  emitted: number
+
+  constructor(spec: SourceOperatorSpec, context: OperatorContext) {
+    this.name = context.operator
+    this.#spec = spec
+    this.#context = context
+    this.#emit = context.output.collector(MAIN)
+    this.#emitInvalid = context.output.collector(INVALID)
+    const { ports, restored } = context
+    this.#readerContext = {
+      ports, storage: ports.storage, log: ports.log,
+      wake: () => context.wake(),
+      fail: (error) => context.fail(error),
+    }
+    this.emitted = totalOf(restored?.list('records'))
+    const floors = (restored?.list('watermark') ?? []) as readonly number[]
+    this.#watermarks = new SplitWatermarks(floors.length === 0 ? MIN_TIMESTAMP : Math.min(...floors))
+    for (const stored of (restored?.list('splits') ?? []) as readonly StoredSplit[]) this.#add(stored)
+  }
+
+  get watermark(): number {
+    return this.#watermarks.watermark
+  }
+
+  open(): void {
+    const { watermark } = this.#watermarks
+    if (watermark > MIN_TIMESTAMP) this.#context.output.watermark(watermark)
+    if (this.#spec.idleAfterMs !== undefined) this.#scheduleIdleCheck(this.#spec.idleAfterMs)
+  }
+
+  addSplits(assigned: readonly AssignedSplit[]): void {
+    this.#requested = false
+    for (const { split, order } of assigned) {
+      this.#add({ split, order, position: undefined, watermark: MIN_TIMESTAMP })
+    }
+  }
+
+  noMoreSplits(): void {
+    this.#requested = false
+    this.#noMore = true
+  }
+
+  /** True once each time a split is wanted: the subtask then asks the enumerator. */
+  takeSplitRequest(): boolean {
+    const wanted = !this.#noMore && !this.#requested && this.#splits.length === 0
+    if (wanted) this.#requested = true
+    return wanted
+  }
+
+  poll(max: number): 'emitted' | 'pending' | 'end' {
+    if (this.#splits.length === 0) {
+      if (!this.#noMore) return 'pending'
+      this.#context.output.watermark(MAX_TIMESTAMP)
+      return 'end'
+    }
+    const candidates = this.#spec.source.assignment === 'pull' ? 1 : this.#splits.length
+    for (let i = 0; i < candidates; i++) {
+      const index = candidates === 1 ? 0 : (this.#turn + i) % candidates
+      const active = this.#splits[index] as ActiveSplit
+      active.reader ??= this.#spec.source.openSplit(active.split, active.position, this.#readerContext)
+      const batch = active.reader.poll(max)
+      if (batch === 'pending') continue
+      this.#turn = index + 1
+      if (batch === 'end') this.#finishSplit(index)
+      else this.#emitBatch(active, batch)
+      return 'emitted'
+    }
+    return 'pending'
+  }
+
+  onWatermark(): void {
+    unreachable('a source has no input')
+  }
+
+  onIdle(): void {
+    unreachable('a source has no input')
+  }
+
+  snapshot(): OperatorSnapshot {
+    const splits: StoredSplit[] = this.#splits.map(({ split, order, position, reader, watermark }) => ({
+      split, order, watermark, position: reader === undefined ? position : reader.position(),
+    }))
+    return {
+      keyed: [],
+      lists: [
+        { name: 'splits', redistribute: 'split', items: splits },
+        { name: 'watermark', redistribute: 'union', items: [this.#watermarks.watermark] },
+        { name: 'records', redistribute: 'split', items: [this.emitted] },
+      ],
+    }
+  }
+
+  close(): void {
+    this.#cancelIdleCheck?.()
+    for (const { reader } of this.#splits) reader?.close()
+  }
+
+  #add(stored: StoredSplit): void {
+    const { split, order, position, watermark } = stored
+    const { idleAfterMs } = this.#spec
+    const { clock } = this.#context.ports
+    const idleness = idleAfterMs === undefined ? undefined : new IdlenessTimer(idleAfterMs, () => clock.monotonicMs())
+    this.#splits.push({ split, order, position, watermark, idleness, reader: undefined })
+    this.#splits.sort((a, b) => a.order - b.order)
+    this.#watermarks.add(split.id, watermark)
+  }
+
+  #finishSplit(index: number): void {
+    const [done] = this.#splits.splice(index, 1)
+    if (done === undefined) return
+    done.reader?.close()
+    this.#forward(() => this.#watermarks.remove(done.split.id))
+  }
+
+  #emitBatch(active: ActiveSplit, batch: Batch<unknown>): void {
+    for (const row of batch.malformed) this.#onMalformed(row)
+    const { records } = batch
+    const { schema, eventTime, outOfOrderMs, source } = this.#spec
+    const { freeze } = this.#context
+    const emit = this.#emit
+    let most = MIN_TIMESTAMP
+    let i = 0
+    try {
+      for (; i < records.length; i++) {
+        let record = records[i]
+        if (schema !== undefined) {
+          const valid = validateSync(schema, record, `records of "${this.name}"`)
+          if (!valid.ok) {
+            const { onInvalid } = this.#spec
+            const { path, issue } = valid
+            const mismatch = E011_SCHEMA_MISMATCH({ subject: `A record of "${this.name}"`, path, issue, policy: onInvalid })
+            if (onInvalid === 'fail') throw mismatch
+            this.#reject({ text: shown(record), reason: mismatch.message, place: batch.place(i) })
+            continue
+          }
+          record = valid.value
+        }
+        if (freeze) deepFreeze(record)
+        let timestamp = NO_TIMESTAMP
+        if (eventTime !== undefined) {
+          timestamp = eventTimeMs(eventTime(record), this.name)
+          if (timestamp > most) most = timestamp
+        }
+        emit(record, timestamp)
+      }
+    } catch (error) {
+      const place = { operator: this.name, subtask: this.#context.subtask, position: batch.place(i) }
+      const wrapped = userError(error, this.name, 'eventTime')
+      throw isStreamError(wrapped) ? wrapped.withPlace(place) : wrapped
+    }
+    this.emitted += records.length
+    active.idleness?.activity()
+    if (most === MIN_TIMESTAMP || !source.splitsInTimeOrder) return
+    const watermark = most - outOfOrderMs - 1
+    if (watermark > active.watermark) active.watermark = watermark
+    this.#forward(() => this.#watermarks.onWatermark(active.split.id, active.watermark))
+  }
+
+  #onMalformed(row: MalformedRow): void {
+    if (this.#spec.onInvalid !== 'fail') {
+      this.#reject(row)
+      return
+    }
+    const { text, reason, place } = row
+    const where = { operator: this.name, subtask: this.#context.subtask, position: place }
+    throw E015_MALFORMED_ROW({ operator: this.name, text, reason }, { place: where })
+  }
+
+  #reject(row: MalformedRow): void {
+    this.#context.metrics.invalid += 1
+    if (this.#spec.onInvalid === 'side') this.#emitInvalid(row, NO_TIMESTAMP)
+  }
+
+  /** Runs a change of the combination and sends on what it changed: active before, idle after. */
+  #forward(change: () => boolean): void {
+    const watermarks = this.#watermarks
+    const { watermark, idle } = watermarks
+    if (!change()) return
+    const { output } = this.#context
+    if (idle && !watermarks.idle) output.idle(false)
+    if (watermarks.watermark > watermark) output.watermark(watermarks.watermark)
+    if (!idle && watermarks.idle) output.idle(true)
+  }
+
+  #scheduleIdleCheck(idleAfterMs: number): void {
+    const { processingTime } = this.#context
+    const every = Math.max(1, Math.floor(idleAfterMs / 4))
+    this.#cancelIdleCheck = processingTime.at(processingTime.now() + every, () => {
+      for (const { split, idleness } of this.#splits) {
+        if (idleness === undefined) continue
+        const idle = idleness.check()
+        this.#forward(() => this.#watermarks.onIdle(split.id, idle))
+      }
+      this.#scheduleIdleCheck(idleAfterMs)
+    })
+  }
+}
+
+export function createSource(spec: SourceOperatorSpec, context: OperatorContext): SourceOperator {
+  return new SourceOperator(spec, context)
+}
+
+export function isSource(operator: Operator): operator is SourceOperator {
+  return operator instanceof SourceOperator
+}
+
+function shown(record: unknown): string {
+  try {
+    return JSON.stringify(record) ?? String(record)
+  } catch {
+    return String(record)
+  }
+}

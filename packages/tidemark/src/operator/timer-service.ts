@@ -1,0 +1,160 @@
+/**
+ * Event-time and processing-time timers of one keyed operator.
+ *
+ * Owned and called by the process and window operators.
+ *
+ *   TS-1  A timer fires once, at the first watermark (or clock reading) that is not before its time;
+ *         timers fire by time, those of equal time in the order of registration.
+ *   TS-2  A timer that a callback registers for a time already reached fires within the same advance.
+ *   TS-3  The watermark that callbacks see is the one that fires them.
+ *   TS-4  One registration with the clock at most, for the earliest processing-time timer.
+ *   TS-5  Snapshots hold every live timer with key and namespace. After restore, processing-time timers
+ *         of the past are due at once.
+ *   TS-6  The watermark is part of the snapshot and never falls behind it after restore.
+ *
+ * Source: Flink InternalTimerServiceImpl.
+ */
+import { assert } from '../base/assert.ts'
+import { MIN_TIMESTAMP } from '../base/time.ts'
+import type { Key } from '../graph/key.ts'
+import type { TimeDomain, Window } from '../graph/window-spec.ts'
+import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
+import type { KeyedStateSnapshot, ListStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import type { ProcessingTimeService } from './operator.ts'
+import { TimerQueue, type Timer } from './timer-queue.ts'
+import { restoredWatermark, watermarkState } from './watermark-state.ts'
+
+export interface TimerTarget {
+  onEventTimer(timer: Timer): void
+  onProcessingTimer(timer: Timer): void
+}
+
+const STATE_NAMES: Readonly<Record<TimeDomain, string>> = {
+  event: 'timers/event', processing: 'timers/processing',
+}
+
+export class TimerService {
+  readonly #clock: ProcessingTimeService
+  readonly #target: TimerTarget
+  readonly #maxParallelism: number
+  readonly #queues: Readonly<Record<TimeDomain, TimerQueue>> = {
+    event: new TimerQueue(), processing: new TimerQueue(),
+  }
+  #watermark = MIN_TIMESTAMP
+  #wakeUp: { readonly time: number; readonly cancel: () => void } | undefined
+  #closed = false
+
+  constructor(options: {
+    readonly clock: ProcessingTimeService
+    readonly target: TimerTarget
+    readonly maxParallelism: number
+    readonly restored: RestoredOperator | undefined
+  }) {
+    this.#clock = options.clock
+    this.#target = options.target
+    this.#maxParallelism = options.maxParallelism
+    const { restored } = options
+    if (restored === undefined) return
+    this.#watermark = restoredWatermark(restored)
+    for (const domain of ['event', 'processing'] as const) {
+      for (const { key, namespace, value } of restored.keyed(STATE_NAMES[domain])) {
+        this.#queues[domain].add(key, windowOf(namespace), value as number)
+      }
+    }
+  }
+
+  get watermark(): number {
+    return this.#watermark
+  }
+
+  get processingTime(): number {
+    return this.#clock.now()
+  }
+
+  /** After restore: asks the clock for the earliest timer, which may be in the past. */
+  open(): void {
+    this.#schedule()
+  }
+
+  /** Forgets the clock: nothing fires any more. */
+  close(): void {
+    this.#closed = true
+    this.#wakeUp?.cancel()
+    this.#wakeUp = undefined
+  }
+
+  registerEvent(key: Key, namespace: Window | undefined, time: number): void {
+    this.#queues.event.add(key, namespace, time)
+  }
+
+  deleteEvent(key: Key, namespace: Window | undefined, time: number): void {
+    this.#queues.event.delete(key, namespace, time)
+  }
+
+  registerProcessing(key: Key, namespace: Window | undefined, time: number): void {
+    if (this.#queues.processing.add(key, namespace, time)) this.#schedule()
+  }
+
+  deleteProcessing(key: Key, namespace: Window | undefined, time: number): void {
+    this.#queues.processing.delete(key, namespace, time)
+  }
+
+  /** False if it is not ahead of the current one: then nothing happens. */
+  advance(watermark: number): boolean {
+    if (watermark <= this.#watermark) return false
+    this.#watermark = watermark
+    const queue = this.#queues.event
+    for (;;) {
+      const timer = queue.pop(watermark)
+      if (timer === undefined) return true
+      this.#target.onEventTimer(timer)
+    }
+  }
+
+  snapshotKeyed(): KeyedStateSnapshot[] {
+    return (['event', 'processing'] as const).map((domain) => {
+      const builder = new KeyedSnapshotBuilder({
+        name: STATE_NAMES[domain], kind: 'timers', version: 1, maxParallelism: this.#maxParallelism,
+      })
+      for (const timer of this.#queues[domain].sorted()) {
+        const { namespace } = timer
+        builder.put(timer.key, namespace === undefined ? undefined : [namespace.start, namespace.end], timer.time)
+      }
+      return builder.build()
+    })
+  }
+
+  snapshotLists(): ListStateSnapshot[] {
+    return [watermarkState(this.#watermark)]
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    const first = this.#queues.processing.peek()
+    if (first === undefined) return
+    if (this.#wakeUp !== undefined) {
+      if (this.#wakeUp.time <= first.time) return
+      this.#wakeUp.cancel()
+    }
+    this.#wakeUp = { time: first.time, cancel: this.#clock.at(first.time, () => this.#fire()) }
+  }
+
+  #fire(): void {
+    this.#wakeUp = undefined
+    if (this.#closed) return
+    const now = this.#clock.now()
+    const queue = this.#queues.processing
+    for (;;) {
+      const timer = queue.pop(now)
+      if (timer === undefined) break
+      this.#target.onProcessingTimer(timer)
+    }
+    this.#schedule()
+  }
+}
+
+function windowOf(namespace: unknown): Window | undefined {
+  if (namespace === undefined || namespace === null) return undefined
+  assert(Array.isArray(namespace) && namespace.length === 2, 'a namespace is [start, end]')
+  return Object.freeze({ start: namespace[0] as number, end: namespace[1] as number })
+}

@@ -1,0 +1,244 @@
+/**
+ * The window operator for every assigner, trigger and evictor.
+ *
+ * Called by window.ts. Owns contents per key and state window, the triggers' numbers, the sessions of
+ * each key, timers, and the state of the window function.
+ *
+ *   WO-1  An element is added to each of its windows that is not late, then the window's trigger is asked.
+ *   WO-2  A window is late when the watermark has reached its largest timestamp plus the lateness. What a
+ *         window holds is removed at that time: contents, the trigger's number and timers, the session.
+ *   WO-3  Purging empties the contents and keeps the trigger's number and the session.
+ *   WO-4  Results carry the window's largest timestamp.
+ *   WO-5  Only an element that ALL its windows refused, and that is late itself, goes to the late output.
+ *   WO-6  A merge moves contents, numbers and timers before the trigger sees the element that caused it.
+ *   WO-7  Emptied contents are no contents: a window without elements does not fire.
+ *
+ * Source: Flink WindowOperator, EvictingWindowOperator, MergingWindowSet.
+ */
+import { MAX_TIMESTAMP } from '../base/time.ts'
+import { assert } from '../base/assert.ts'
+import type { Key } from '../graph/key.ts'
+import type { WindowSpec } from '../graph/operator-spec.ts'
+import type { TriggerResult, Window } from '../graph/window-spec.ts'
+import { assignWindows, checkAssigner, defaultTrigger, timeDomainOf } from '../time/window-assigner.ts'
+import { userError } from './errors.ts'
+import type { Operator, OperatorContext } from './operator.ts'
+import { SessionWindows, type SessionMerge } from './session-windows.ts'
+import type { Timer } from './timer-queue.ts'
+import { TimerService } from './timer-service.ts'
+import { createTrigger, fires, purges, type TriggerContext } from './trigger.ts'
+import { keyFrom } from './user-code.ts'
+import { createContents } from './window-contents.ts'
+import { createEmitter } from './window-emitter.ts'
+import { ALL_KEY, cleanupTime, lateOutput, requireTimestamp } from './window-late.ts'
+import { namespaceOf, windowFrom, windowSnapshot, WindowTable } from './window-table.ts'
+
+export function createGeneralWindow(spec: WindowSpec, context: OperatorContext): Operator {
+  const { operator, output, restored, maxParallelism, processingTime } = context
+  const { keyOf, assigner } = spec
+  checkAssigner(assigner)
+  const domain = timeDomainOf(assigner)
+  const merging = assigner.kind === 'session'
+  const triggerSpec = spec.trigger ?? defaultTrigger(assigner)
+  const trigger = createTrigger(triggerSpec)
+  const needsTimestamp = domain === 'event' || triggerSpec.kind === 'continuous-event-time'
+  const contents = createContents(spec, operator)
+  const table = new WindowTable<unknown>('window')
+  const numbers = new WindowTable<number>('trigger')
+  const sessions = new Map<Key, SessionWindows>()
+  const late = lateOutput(spec, context)
+  const timers = new TimerService({
+    clock: processingTime, maxParallelism, restored,
+    target: {
+      onEventTimer: (timer) => onTimer(timer, 'event'),
+      onProcessingTimer: (timer) => onTimer(timer, 'processing'),
+    },
+  })
+  const emitter = createEmitter(spec, context, timers)
+  let currentKey: Key = ALL_KEY
+  let currentWindow: Window = { start: 0, end: 0 }
+  const ctx: TriggerContext = {
+    get watermark() { return timers.watermark },
+    get processingTime() { return timers.processingTime },
+    get state() { return numbers.get(currentKey, currentWindow) },
+    set state(value) {
+      if (value === undefined) numbers.delete(currentKey, currentWindow)
+      else numbers.set(currentKey, currentWindow, value)
+    },
+    registerEvent: (time) => timers.registerEvent(currentKey, currentWindow, time),
+    deleteEvent: (time) => timers.deleteEvent(currentKey, currentWindow, time),
+    registerProcessing: (time) => timers.registerProcessing(currentKey, currentWindow, time),
+    deleteProcessing: (time) => timers.deleteProcessing(currentKey, currentWindow, time),
+  }
+  if (restored !== undefined) {
+    table.restore(restored, contents.decode)
+    numbers.restore(restored, (value) => value as number)
+    for (const { key, namespace, value } of restored.keyed('sessions')) {
+      sessionsOf(key).restore(windowFrom(namespace), windowFrom(value))
+    }
+  }
+
+  function sessionsOf(key: Key): SessionWindows {
+    let known = sessions.get(key)
+    if (known === undefined) {
+      known = new SessionWindows()
+      sessions.set(key, known)
+    }
+    return known
+  }
+
+  const isLate = (window: Window): boolean =>
+    domain === 'event' && cleanupTime(window, spec) <= timers.watermark
+
+  function collect(value: unknown, timestamp: number): void {
+    const key = keyOf === undefined ? ALL_KEY : keyFrom(keyOf, value, operator)
+    if (needsTimestamp) requireTimestamp(timestamp, operator)
+    const windows = windowsOf(value, timestamp)
+    let taken = false
+    for (const window of windows) if (addTo(key, window, value, timestamp)) taken = true
+    if (!taken && domain === 'event') late(key, value, timestamp, timers.watermark)
+  }
+
+  function windowsOf(value: unknown, timestamp: number): readonly Window[] {
+    const time = domain === 'processing' ? processingTime.now() : timestamp
+    try {
+      return assignWindows(assigner, time, value)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'the gap of the session window')
+    }
+  }
+
+  /** False if the window is late. */
+  function addTo(key: Key, assigned: Window, value: unknown, timestamp: number): boolean {
+    let window = assigned
+    let stateWindow = assigned
+    if (merging) {
+      const ofKey = sessionsOf(key)
+      window = ofKey.add(assigned, (merge) => mergeState(key, merge))
+      if (isLate(window)) {
+        retire(key, window)
+        return false
+      }
+      stateWindow = ofKey.stateWindowOf(window) as Window
+    } else if (isLate(window)) {
+      return false
+    }
+    const before = table.get(key, stateWindow)
+    let after: unknown
+    try {
+      after = contents.add(before === undefined ? contents.create() : before, value, timestamp)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'aggregate')
+    }
+    if (after !== before || before === undefined) table.set(key, stateWindow, after)
+    enter(key, window)
+    react(key, window, stateWindow, trigger.onElement(timestamp, window, ctx))
+    registerCleanup(key, window)
+    return true
+  }
+
+  function enter(key: Key, window: Window): void {
+    currentKey = key
+    currentWindow = window
+  }
+
+  function react(key: Key, window: Window, stateWindow: Window, result: TriggerResult): void {
+    if (fires(result)) {
+      const content = table.get(key, stateWindow)
+      if (content !== undefined) {
+        const left = emitter(key, window, content)
+        if (left === undefined) table.delete(key, stateWindow)
+        else if (left !== content) table.set(key, stateWindow, left)
+      }
+    }
+    if (purges(result)) table.delete(key, stateWindow)
+  }
+
+  function registerCleanup(key: Key, window: Window): void {
+    const time = cleanupTime(window, spec)
+    if (time === MAX_TIMESTAMP) return
+    if (domain === 'event') timers.registerEvent(key, window, time)
+    else timers.registerProcessing(key, window, time)
+  }
+
+  function onTimer(timer: Timer, fired: 'event' | 'processing'): void {
+    const { key, time } = timer
+    const window = timer.namespace as Window
+    const stateWindow = merging ? sessions.get(key)?.stateWindowOf(window) : window
+    // The window was merged into another one, and its trigger left a timer behind.
+    if (stateWindow === undefined) return
+    enter(key, window)
+    react(key, window, stateWindow, fired === 'event'
+      ? trigger.onEventTime(time, window, ctx)
+      : trigger.onProcessingTime(time, window, ctx))
+    if (domain !== fired || time !== cleanupTime(window, spec)) return
+    table.delete(key, stateWindow)
+    enter(key, window)
+    trigger.clear(window, ctx)
+    numbers.delete(key, window)
+    if (merging) retire(key, window)
+  }
+
+  function retire(key: Key, window: Window): void {
+    const ofKey = sessions.get(key)
+    ofKey?.retire(window)
+    if (ofKey?.size === 0) sessions.delete(key)
+  }
+
+  function mergeState(key: Key, merge: SessionMerge): void {
+    const { into, sources, stateWindow, otherStateWindows } = merge
+    const now = domain === 'event' ? timers.watermark : timers.processingTime
+    assert(domain !== 'event' || cleanupTime(into, spec) > now, 'a merge never ends before the watermark')
+    const states: number[] = []
+    for (const source of sources) {
+      enter(key, source)
+      const number = numbers.get(key, source)
+      if (number !== undefined) states.push(number)
+      trigger.clear(source, ctx)
+      numbers.delete(key, source)
+      const time = cleanupTime(source, spec)
+      if (domain === 'event') timers.deleteEvent(key, source, time)
+      else timers.deleteProcessing(key, source, time)
+    }
+    enter(key, into)
+    trigger.merge(into, states, ctx)
+    for (const other of otherStateWindows) {
+      const moved = table.take(key, other)
+      if (moved === undefined) continue
+      const present = table.get(key, stateWindow)
+      try {
+        table.set(key, stateWindow, present === undefined ? moved : contents.merge(present, moved))
+      } catch (thrown) {
+        throw userError(thrown, operator, 'merge of the aggregate')
+      }
+    }
+  }
+
+  return {
+    collect,
+    open: () => timers.open(),
+    onWatermark(watermark) {
+      if (timers.advance(watermark)) output.watermark(watermark)
+    },
+    onIdle: (idle) => output.idle(idle),
+    snapshot() {
+      const sessionState = windowSnapshot('sessions', maxParallelism)
+      for (const [key, ofKey] of sessions) {
+        for (const { window, stateWindow } of ofKey.entries()) {
+          sessionState.put(key, namespaceOf(window), namespaceOf(stateWindow))
+        }
+      }
+      return {
+        keyed: [
+          table.snapshot(maxParallelism, contents.encode),
+          numbers.snapshot(maxParallelism, (value) => value),
+          ...(merging ? [sessionState.build()] : []),
+          ...timers.snapshotKeyed(),
+          ...emitter.snapshot(),
+        ],
+        lists: timers.snapshotLists(),
+      }
+    },
+    close: () => timers.close(),
+  }
+}

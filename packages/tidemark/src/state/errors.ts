@@ -1,0 +1,68 @@
+/** Errors of keyed state and of the snapshot format. */
+import { defineError } from '../base/errors.ts'
+
+export const E032_STATE_CHANGED = defineError<{
+  readonly state: string
+  readonly stored: string
+  readonly declared: string
+}>({
+  code: 'E032',
+  kind: 'state',
+  retryable: false,
+  title: 'State does not fit its declaration',
+  what: (d) =>
+    `The checkpoint holds "${d.state}" as ${d.stored} state; this job declares it as ${d.declared} state.`,
+  why: () => 'What was stored would be read as something else.',
+  fix: (d) => [
+    `declare "${d.state}" as ${d.stored} state again`,
+    'give the new state another name; the old one is then left behind',
+  ],
+})
+
+export const E057_CORRUPT_STATE = defineError<{
+  /** What is wrong, as a clause: `the digest of key group 7 of "count" does not match`. */
+  readonly what: string
+  /** Empty where the caller knows only bytes; it adds the file by `withPlace`. */
+  readonly file: string
+  /** Byte within the file (or within the segment, where the file is unknown). */
+  readonly offset: number
+}>({
+  code: 'E057',
+  kind: 'corrupt',
+  retryable: false,
+  title: 'A state file is damaged',
+  what: (d) => `${d.file === '' ? 'A state segment' : d.file} is damaged at byte ${d.offset}: ${d.what}.`,
+  why: () => 'Going on with part of the state would give wrong totals without a word.',
+  fix: () => [
+    'run `tidemark checkpoint verify` to see which checkpoints are whole, and resume from the newest of them',
+    'restore the state directory from a backup, and check the disk it lay on',
+  ],
+})
+
+export const E058_NEWER_FORMAT = defineError<{
+  /** What has the version, e.g. `The state segment`. */
+  readonly subject: string
+  readonly found: number | string
+  readonly supported: number | string
+}>({
+  code: 'E058',
+  kind: 'state',
+  retryable: false,
+  title: 'The state was written by a newer Tidemark',
+  what: (d) => `${d.subject} has format ${d.found}; this version reads up to ${d.supported}.`,
+  why: () => 'An older version cannot know what the newer one means, and does not guess.',
+  fix: () => ['run the job with the Tidemark version that wrote the checkpoint, or a later one'],
+})
+
+export const E062_NO_CURRENT_KEY = defineError<{ readonly state: string }>({
+  code: 'E062',
+  kind: 'job',
+  retryable: false,
+  title: 'State was used without a key',
+  what: (d) => `The state "${d.state}" was used where no key is set: no key set outside a keyed context.`,
+  why: () => 'Keyed state belongs to the key of the record or timer being processed; outside there is none.',
+  fix: () => [
+    'use state only inside onRecord and onTimer, synchronously: not in a promise or a kept callback',
+    'call keyBy before process',
+  ],
+})

@@ -1,0 +1,152 @@
+/**
+ * Keyed state on the heap: all declared states of one operator of one subtask.
+ *
+ * Owns the tables and the current key. The operator sets the key before it calls user code and clears
+ * it afterwards; user code holds the handles.
+ *
+ *   KB-1  A handle reads and writes only the entry of the current key; without one it throws E062.
+ *   KB-2  `snapshot` contains the effect of every call before it and shares nothing with the tables.
+ *   KB-3  `restore` then `snapshot` gives equal digests, whatever the parallelism was.
+ *   KB-4  What was restored under a name that is never declared stays in `unclaimed`, so that nobody
+ *         loses state without a word.
+ */
+import { assert, assertNever } from '../base/assert.ts'
+import { isStreamError } from '../base/errors.ts'
+import type { Key } from '../graph/key.ts'
+import type {
+  AggregatingStateSpec, ListStateSpec, MapStateSpec, ReducingStateSpec, StateSpec, ValueStateSpec,
+} from '../graph/state-spec.ts'
+import { jsonSchemaOf } from '../record/schema.ts'
+import { E032_STATE_CHANGED } from './errors.ts'
+import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from './handles.ts'
+import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import { ListCells } from './list-state.ts'
+import { MapCells } from './map-state.ts'
+import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
+import type { StateContext } from './state-cells.ts'
+import type { KeyedStateSnapshot, RestoredOperator } from './snapshot.ts'
+
+export interface KeyedBackendInit {
+  readonly maxParallelism: number
+  /** Processing time, wall ms; decides what has expired. */
+  readonly now: () => number
+  readonly freeze: boolean
+  /** Entries per JavaScript Map before a state is spread over several; for tests. */
+  readonly mapLimit?: number
+}
+
+type AnyCells = ValueCells | ListCells | MapCells | ReducingCells | AggregatingCells
+export type AnyStateHandle =
+  | ValueState<unknown> | ListState<unknown> | MapState<Key, unknown>
+  | ReducingState<unknown> | AggregatingState<unknown, unknown>
+
+export class KeyedBackend {
+  readonly #maxParallelism: number
+  readonly #context: StateContext
+  readonly #states = new Map<string, AnyCells>()
+  /** Entries for states still to be declared; let go at the first snapshot, they can be large. */
+  #restored: RestoredOperator | undefined
+  #restoredStates: RestoredOperator['keyedStates'] = []
+  #sealed = false
+
+  constructor(init: KeyedBackendInit) {
+    const { now, freeze, mapLimit } = init
+    this.#maxParallelism = init.maxParallelism
+    this.#context = { currentKey: undefined, now, freeze, mapLimit }
+  }
+
+  /** The key must have passed `checkKey`. */
+  setCurrentKey(key: Key): void {
+    this.#context.currentKey = key
+  }
+
+  clearCurrentKey(): void {
+    this.#context.currentKey = undefined
+  }
+
+  /**
+   * Once per name, before the first snapshot; before or after `restore`. E032 if the checkpoint holds
+   * another kind of state under that name.
+   */
+  declare(name: string, spec: ValueStateSpec): ValueState<unknown>
+  declare(name: string, spec: ListStateSpec): ListState<unknown>
+  declare(name: string, spec: MapStateSpec): MapState<Key, unknown>
+  declare(name: string, spec: ReducingStateSpec): ReducingState<unknown>
+  declare(name: string, spec: AggregatingStateSpec): AggregatingState<unknown, unknown>
+  declare(name: string, spec: StateSpec): AnyStateHandle
+  declare(name: string, spec: StateSpec): AnyStateHandle {
+    assert(!this.#states.has(name), 'a state is declared once')
+    assert(!this.#sealed, 'states are declared before the first snapshot')
+    const cells = createCells(name, spec, this.#context)
+    this.#states.set(name, cells)
+    if (this.#restored !== undefined) load(cells, this.#restored)
+    return cells
+  }
+
+  snapshot(): KeyedStateSnapshot[] {
+    this.#sealed = true
+    this.#restored = undefined
+    return [...this.#states.values()].map((cells) => this.#snapshotOne(cells))
+  }
+
+  /** Once, before the first record. Entries are those this subtask owns (restore.ts). */
+  restore(restored: RestoredOperator): void {
+    assert(this.#restored === undefined && !this.#sealed, 'a backend is restored once, at first')
+    this.#restored = restored
+    this.#restoredStates = restored.keyedStates
+    for (const cells of this.#states.values()) load(cells, restored)
+  }
+
+  /** Names of restored states of users that nothing has declared. */
+  unclaimed(): readonly string[] {
+    return this.#restoredStates
+      .filter(({ name, kind }) => kind !== 'timers' && kind !== 'window' && !this.#states.has(name))
+      .map(({ name }) => name)
+  }
+
+  #snapshotOne(cells: AnyCells): KeyedStateSnapshot {
+    const { name, spec, stamped } = cells
+    const builder = new KeyedSnapshotBuilder({
+      name, kind: spec.kind, version: spec.version, stamped,
+      // The schema of an aggregating state describes what is added, not what is stored.
+      jsonSchema: spec.kind === 'aggregating' ? undefined : jsonSchemaOf(spec.schema),
+      maxParallelism: this.#maxParallelism,
+    })
+    for (const [key, stored] of cells.stored()) {
+      try {
+        builder.put(key, undefined, stored)
+      } catch (error) {
+        if (!isStreamError(error)) throw error
+        throw error.withPlace({ position: `state "${name}" of key ${typeof key} ${String(key)}` })
+      }
+    }
+    return builder.build()
+  }
+}
+
+function createCells(name: string, spec: StateSpec, context: StateContext): AnyCells {
+  switch (spec.kind) {
+    case 'value':
+      return new ValueCells(name, spec, context)
+    case 'list':
+      return new ListCells(name, spec, context)
+    case 'map':
+      return new MapCells(name, spec, context)
+    case 'reducing':
+      return new ReducingCells(name, spec, context)
+    case 'aggregating':
+      return new AggregatingCells(name, spec, context)
+    default:
+      return assertNever(spec, 'kind of state')
+  }
+}
+
+function load(cells: AnyCells, restored: RestoredOperator): void {
+  const stored = restored.keyedStates.find(({ name }) => name === cells.name)
+  if (stored === undefined) return
+  if (stored.kind !== cells.spec.kind) {
+    throw E032_STATE_CHANGED({ state: cells.name, stored: stored.kind, declared: cells.spec.kind })
+  }
+
+  for (const { key, value } of restored.keyed(cells.name)) cells.put(key, value, stored.stamped === true)
+}

@@ -1,0 +1,72 @@
+/** List state: one array a key. */
+import type { ListState } from './handles.ts'
+import { StateCells } from './state-cells.ts'
+
+export class ListCells extends StateCells<unknown[]> implements ListState<unknown> {
+  get length(): number {
+    return this.#live()?.length ?? 0
+  }
+
+  push(value: unknown): void {
+    this.#append([this.wrap(this.admit(value))])
+  }
+
+  /** All or none: one value that is refused adds nothing. */
+  addAll(values: Iterable<unknown>): void {
+    this.#append(this.#admitAll(values))
+  }
+
+  set(values: Iterable<unknown>): void {
+    const items = this.#admitAll(values)
+    if (items.length === 0) this.clear()
+    else this.setCell(items)
+  }
+
+  get(): readonly unknown[] {
+    const copy = (this.#live() ?? []).map((item) => this.unwrap(item))
+    return this.freezes ? Object.freeze(copy) : copy
+  }
+
+  /** Over what is there now: what is pushed during the loop is not visited. */
+  [Symbol.iterator](): Iterator<unknown> {
+    return this.get()[Symbol.iterator]()
+  }
+
+  protected override dump(cell: unknown[]): unknown {
+    if (!this.stamped) return cell
+    this.#dropExpired(cell)
+    return cell.length === 0 ? undefined : cell.map((item) => this.dumpOne(item))
+  }
+
+  protected override load(stored: unknown, stamped: boolean): unknown[] {
+    return (stored as unknown[]).map((item) => this.loadOne(item, stamped))
+  }
+
+  #append(items: unknown[]): void {
+    if (items.length === 0) return
+    const present = this.cell()
+    if (present === undefined) this.setCell(items)
+    else for (const item of items) present.push(item)
+  }
+
+  #admitAll(values: Iterable<unknown>): unknown[] {
+    const items: unknown[] = []
+    for (const value of values) items.push(this.wrap(this.admit(value)))
+    return items
+  }
+
+  #live(): unknown[] | undefined {
+    const cell = this.cell()
+    if (cell === undefined || !this.stamped) return cell
+    this.#dropExpired(cell)
+    if (cell.length > 0) return cell
+    this.clear()
+    return undefined
+  }
+
+  #dropExpired(cell: unknown[]): void {
+    let kept = 0
+    for (const item of cell) if (this.alive(item)) cell[kept++] = item
+    cell.length = kept
+  }
+}

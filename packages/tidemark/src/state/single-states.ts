@@ -1,0 +1,91 @@
+/** Kinds of state that keep one value a key: value, reducing, aggregating. */
+import type { AggregateSpec, AggregatingStateSpec, ReducingStateSpec } from '../graph/state-spec.ts'
+import type { AggregatingState, ReducingState, ValueState } from './handles.ts'
+import { StateCells, type StateContext } from './state-cells.ts'
+
+/** A stored `undefined` would be no different from nothing, so it is nothing. */
+abstract class SingleCells extends StateCells {
+  protected override dump(cell: unknown): unknown {
+    return this.alive(cell) ? this.dumpOne(cell) : undefined
+  }
+
+  protected override load(stored: unknown, stamped: boolean): unknown {
+    return this.loadOne(stored, stamped)
+  }
+
+  protected present(): unknown {
+    const cell = this.cell()
+    if (cell === undefined) return undefined
+    if (this.alive(cell)) return this.unwrap(cell)
+    this.clear()
+    return undefined
+  }
+
+  protected store(value: unknown): void {
+    if (value === undefined) this.clear()
+    else this.setCell(this.wrap(value))
+  }
+}
+
+export class ValueCells extends SingleCells implements ValueState<unknown> {
+  get(): unknown {
+    return this.present()
+  }
+
+  set(value: unknown): void {
+    this.store(value === undefined ? undefined : this.admit(value))
+  }
+
+  update(change: (present: unknown) => unknown): unknown {
+    this.set(change(this.present()))
+    return this.present()
+  }
+}
+
+export class ReducingCells extends SingleCells implements ReducingState<unknown> {
+  readonly #reduce: (a: unknown, b: unknown) => unknown
+
+  constructor(name: string, spec: ReducingStateSpec, context: StateContext) {
+    super(name, spec, context)
+    this.#reduce = spec.reduce
+  }
+
+  add(value: unknown): void {
+    const added = this.admit(value)
+    const present = this.present()
+    this.store(present === undefined ? added : this.keep(this.#reduce(present, added)))
+  }
+
+  get(): unknown {
+    return this.present()
+  }
+}
+
+/**
+ * The schema of an aggregating state speaks about what is added. The accumulator belongs to the
+ * aggregate, which may change it in place, so it is never frozen; nor is a result, which may share
+ * parts with it.
+ */
+export class AggregatingCells extends SingleCells implements AggregatingState<unknown, unknown> {
+  readonly #aggregate: AggregateSpec
+
+  constructor(name: string, spec: AggregatingStateSpec, context: StateContext) {
+    super(name, spec, context)
+    this.#aggregate = spec.aggregate
+  }
+
+  add(value: unknown): void {
+    const added = this.admit(value)
+    const accumulator: unknown = this.present() ?? this.#aggregate.create()
+    this.store(this.#aggregate.add(accumulator, added))
+  }
+
+  get(): unknown {
+    const accumulator = this.present()
+    return accumulator === undefined ? undefined : this.#aggregate.result(accumulator)
+  }
+
+  protected override load(stored: unknown, stamped: boolean): unknown {
+    return this.loadOne(stored, stamped, false)
+  }
+}

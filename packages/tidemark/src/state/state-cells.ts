@@ -1,0 +1,151 @@
+/**
+ * What all kinds of keyed state share: the entries, the current key, admission of values, expiry.
+ *
+ * A cell is what one key owns in one state: a value, a list, a map. With a TTL each value in it is
+ * wrapped with the time of its last write (Flink's OnCreateAndWrite, NeverReturnExpired).
+ *
+ *   SC-1  An expired value is never visible: not through a handle and not in a snapshot.
+ *   SC-2  An empty cell is not kept, so equal state means equal entries.
+ *   SC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { isStreamError } from '../base/errors.ts'
+import type { Key } from '../graph/key.ts'
+import type { StateSpec } from '../graph/state-spec.ts'
+import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
+import { deepFreeze } from '../record/freeze.ts'
+import { validateSync } from '../record/schema.ts'
+import { checkStorable } from '../record/value-check.ts'
+import { E062_NO_CURRENT_KEY } from './errors.ts'
+import { KeyMap } from './key-map.ts'
+
+/** Shared by all states of one operator. */
+export interface StateContext {
+  /** Undefined between records. */
+  currentKey: Key | undefined
+  readonly now: () => number
+  readonly freeze: boolean
+  /** For KeyMap; undefined outside tests. */
+  readonly mapLimit: number | undefined
+}
+
+class Stamped {
+  readonly at: number
+  readonly value: unknown
+
+  constructor(at: number, value: unknown) {
+    this.at = at
+    this.value = value
+  }
+}
+
+export abstract class StateCells<C = unknown> {
+  readonly name: string
+  readonly spec: StateSpec
+  readonly #context: StateContext
+  readonly #cells: KeyMap<C>
+  readonly #ttlMs: number | undefined
+
+  constructor(name: string, spec: StateSpec, context: StateContext) {
+    this.name = name
+    this.spec = spec
+    this.#context = context
+    this.#cells = new KeyMap(context.mapLimit)
+    this.#ttlMs = spec.ttl?.ttlMs
+  }
+
+  get stamped(): boolean {
+    return this.#ttlMs !== undefined
+  }
+
+  clear(): void {
+    this.#cells.delete(this.#key())
+  }
+
+  /** What is stored of a cell, undefined if nothing of it is alive; drops what has expired for good. */
+  protected abstract dump(cell: C): unknown
+
+  /** The reverse of `dump`, for a snapshot that was or was not stamped. */
+  protected abstract load(stored: unknown, stamped: boolean): C
+
+  /** Every key with what is stored of it; the one pass over all entries, so it also clears up. */
+  * stored(): Generator<[Key, unknown], void, undefined> {
+    for (const [key, cell] of this.#cells.entries()) {
+      const stored = this.dump(cell)
+      if (stored === undefined) this.#cells.delete(key)
+      else yield [key, stored]
+    }
+  }
+
+  put(key: Key, stored: unknown, stamped: boolean): void {
+    this.#cells.set(key, this.load(stored, stamped))
+  }
+
+  protected cell(): C | undefined {
+    return this.#cells.get(this.#key())
+  }
+
+  protected setCell(cell: C): void {
+    this.#cells.set(this.#key(), cell)
+  }
+
+  /** Validates, and freezes in dev; returns the value to keep. */
+  protected admit(value: unknown, schema: StandardSchemaV1 | undefined = this.spec.schema): unknown {
+    let admitted = value
+    if (schema !== undefined) {
+      const result = validateSync(schema, value, `state "${this.name}"`)
+      if (!result.ok) {
+        const { path, issue } = result
+        const subject = `The new value of state "${this.name}"`
+        throw E011_SCHEMA_MISMATCH({ subject, path, issue, policy: 'state' })
+      }
+      admitted = result.value
+    }
+    return this.keep(admitted)
+  }
+
+  /** For values made by functions of the declaration: no schema speaks about them. */
+  protected keep(value: unknown): unknown {
+    if (!this.#context.freeze) return value
+    try {
+      checkStorable(value)
+    } catch (error) {
+      throw isStreamError(error) ? error.withPlace({ position: `state "${this.name}"` }) : error
+    }
+    return deepFreeze(value)
+  }
+
+  protected get freezes(): boolean {
+    return this.#context.freeze
+  }
+
+  protected wrap(value: unknown): unknown {
+    return this.#ttlMs === undefined ? value : new Stamped(this.#context.now(), value)
+  }
+
+  protected unwrap(wrapped: unknown): unknown {
+    return this.#ttlMs === undefined ? wrapped : (wrapped as Stamped).value
+  }
+
+  protected alive(wrapped: unknown): boolean {
+    return this.#ttlMs === undefined || this.#context.now() < (wrapped as Stamped).at + this.#ttlMs
+  }
+
+  protected dumpOne(wrapped: unknown): unknown {
+    return this.#ttlMs === undefined ? wrapped : [(wrapped as Stamped).at, (wrapped as Stamped).value]
+  }
+
+  /** A TTL that was added since counts from the restore; one that was taken away is dropped. */
+  protected loadOne(stored: unknown, stamped: boolean, freeze = this.#context.freeze): unknown {
+    const [at, value] = stamped ? (stored as [number, unknown]) : [undefined, stored]
+    if (freeze) deepFreeze(value)
+    if (this.#ttlMs === undefined) return value
+    return new Stamped(at ?? this.#context.now(), value)
+  }
+
+  #key(): Key {
+    const key = this.#context.currentKey
+    if (key === undefined) throw E062_NO_CURRENT_KEY({ state: this.name })
+    return key
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The receiving end of a subtask: all its input channels, one item at a time.
+ *
+ * Owns the order in which ready channels are read, and the merge of their watermarks. Union is
+ * nothing but channels of several edges in one gate.
+ */
+import type { Random } from '../base/ports.ts'
+import type { ChannelItem } from '../channel/items.ts'
+import type { LocalChannel } from '../channel/local-channel.ts'
+
+export class InputGate {
+  readonly channels: readonly LocalChannel[]
+  readonly #random: Random | undefined
+  #turn = 0
+  /** Index of the channel that `pull` took its last item from. */
+  lastChannel = 0
+
+  /** With `random`, the next channel is drawn; otherwise they are read in turn. */
+  constructor(channels: readonly LocalChannel[], random: Random | undefined) {
+    this.channels = channels
+    this.#random = random
+  }
+
+  get ready(): boolean {
+    for (const channel of this.channels) if (channel.ready) return true
+    return false
+  }
+
+  pull(): ChannelItem | undefined {
+    const size = this.channels.length
+    const first = this.#random === undefined ? this.#turn : this.#random.below(size)
+    for (let i = 0; i < size; i++) {
+      const index = (first + i) % size
+      const channel = this.channels[index] as LocalChannel
+      if (!channel.ready) continue
+      this.#turn = (index + 1) % size
+      this.lastChannel = index
+      return channel.pull()
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,17 @@
+/** Sizes that a host chooses; the simulator draws them from its seed. */
+export interface TaskOptions {
+  /** Records a batch in a channel. */
+  readonly batchRecords: number
+  /** Records a source hands out in one step. */
+  readonly sourceBatchRecords: number
+  /** Batches a channel holds before its writer waits. */
+  readonly channelBatches: number
+  /** Deep-freeze what user code hands over (dev, tests, simulator). */
+  readonly freeze: boolean
+  /** Which ready channel is read next: in turn, or drawn from ports.random (simulator). */
+  readonly pick: 'in-turn' | 'random'
+}
+
+export const DEFAULT_TASK_OPTIONS: TaskOptions = {
+  batchRecords: 500, sourceBatchRecords: 500, channelBatches: 8, freeze: false, pick: 'in-turn',
+}

@@ -1,0 +1,117 @@
+/**
+ * Everything that must hold before a change goes in: `npm test`, and what CI runs.
+ *
+ *   node scripts/test.mjs [--only step[,step]] [--all-nodes]
+ *
+ * Installs and builds what is missing, so that it passes in a fresh clone with only Node and npm.
+ * With CI=true (or --all-nodes) the engine's tests run on Node 22 and 24 as well; both come from
+ * the registry as the package `node`. Closes with one line: N passed, N failed.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { bold, CLI, dim, ensureInstalled, green, red, ROOT, runCommand } from './lib/workspace.mjs'
+
+const MINUTE = 60_000
+const OTHER_NODES = ['22', '24']
+const only = argument('--only')?.split(',')
+const allNodes = process.env.CI === 'true' || process.argv.includes('--all-nodes')
+const modules = (path) => join(ROOT, 'node_modules', path)
+const reports = modules('.cache/tidemark-test')
+
+let passed = 0
+let failed = 0
+const summary = []
+
+function argument(name) {
+  const at = process.argv.indexOf(name)
+  return at < 0 ? undefined : process.argv[at + 1]
+}
+
+/** One step; `count` reads passed and failed tests, where a step is more than one check. */
+async function step(name, command, args, { timeoutMs = 10 * MINUTE, count, env } = {}) {
+  if (only !== undefined && !only.includes(name.split(' ')[0])) return
+  console.log(`\n${bold(`── ${name}`)}`)
+  const startedMs = performance.now()
+  const { exitCode } = await runCommand(command, args, { timeoutMs, env })
+  const ok = exitCode === 0
+  const counted = count?.() ?? { passed: ok ? 1 : 0, failed: ok ? 0 : 1 }
+  // A suite that ends badly without naming a failed test has failed all the same.
+  const bad = ok ? counted.failed : Math.max(1, counted.failed)
+  passed += counted.passed
+  failed += bad
+  const why = exitCode === 124 ? ` (no end after ${timeoutMs / MINUTE} min)` : ''
+  const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`
+  summary.push(`${ok ? green('✓') : red('✗')} ${name.padEnd(26)} ${counted.passed} passed, ${bad} failed  ${dim(took)}${why}`)
+}
+
+function skipped(name, why) {
+  if (only === undefined) summary.push(`- ${name.padEnd(26)} skipped: ${why}`)
+}
+
+/** Counts of a vitest run from its JSON report. */
+function vitestCounts(report) {
+  return () => {
+    if (!existsSync(report)) return { passed: 0, failed: 1 }
+    const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'))
+    return { passed: numPassedTests, failed: numFailedTests || numFailedTestSuites }
+  }
+}
+
+async function vitest(name, node, args) {
+  const report = join(reports, `${name.replaceAll(' ', '-')}.json`)
+  rmSync(report, { force: true })
+  await step(
+    name,
+    node,
+    [modules('vitest/vitest.mjs'), 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    { timeoutMs: 15 * MINUTE, count: vitestCounts(report) },
+  )
+}
+
+/** Path of another Node version, fetched from the registry; undefined if it cannot be had. */
+async function otherNode(version) {
+  const prefix = modules(`.cache/node-${version}`)
+  const node = join(prefix, 'node_modules/node/bin/node')
+  if (existsSync(node)) return node
+  mkdirSync(prefix, { recursive: true })
+  const args = ['install', '--prefix', prefix, '--no-audit', '--no-fund', '--no-save', `node@${version}`]
+  const { exitCode, output } = await runCommand('npm', args, { quiet: true, timeoutMs: 5 * MINUTE })
+  if (exitCode === 0 && existsSync(node)) return node
+  console.error(output)
+  return undefined
+}
+
+await ensureInstalled()
+mkdirSync(reports, { recursive: true })
+await step('build', process.execPath, [join(ROOT, 'scripts/build.mjs')])
+await step('typecheck', process.execPath, [modules('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit'])
+await step('lint', process.execPath, [modules('oxlint/bin/oxlint'), '--deny-warnings', '.'])
+await step('layers', process.execPath, [
+  modules('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'packages', 'examples',
+])
+await vitest('unit', process.execPath, [])
+if (existsSync(join(ROOT, 'scripts/conformance.mjs'))) {
+  await step('conformance', process.execPath, [join(ROOT, 'scripts/conformance.mjs')])
+} else {
+  skipped('conformance', 'scripts/conformance.mjs is not there')
+}
+for (const version of OTHER_NODES) {
+  const name = `node${version}`
+  if (only !== undefined ? !only.includes(name) : !allNodes) {
+    skipped(name, 'runs with CI=true or --all-nodes')
+    continue
+  }
+  const node = await otherNode(version)
+  if (node === undefined) {
+    failed += 1
+    summary.push(`${red('✗')} ${name.padEnd(26)} could not be installed`)
+    continue
+  }
+  await vitest(`${name} tests`, node, ['packages'])
+  await step(`${name} starts`, node, [CLI, 'version'])
+}
+
+console.log(`\n${bold('── what ran')}`)
+for (const line of summary) console.log(line)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
