@@ -4,7 +4,7 @@
  *   node scripts/build.mjs [--force]
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ROOT, runCommand } from './lib/workspace.mjs'
@@ -38,7 +38,43 @@ function removeOrphans() {
   }
 }
 
-export async function build({ force = false } = {}) {
+/** One build at a time: test files that need it start side by side. A lock of a dead process is void. */
+async function locked(work) {
+  const lock = join(ROOT, 'node_modules/.cache/tidemark-build.lock')
+  mkdirSync(join(lock, '..'), { recursive: true })
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      if (!holderLives(lock)) rmSync(lock, { force: true })
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  try {
+    return await work()
+  } finally {
+    rmSync(lock, { force: true })
+  }
+}
+
+function holderLives(lock) {
+  try {
+    const pid = Number(readFileSync(lock, 'utf8'))
+    // Empty for the moment between creation and writing.
+    if (pid > 0) process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function build({ force = false } = {}) {
+  return locked(() => buildNow(force))
+}
+
+async function buildNow(force) {
   const wanted = fingerprint()
   if (!force && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return { built: false }
   rmSync(STAMP, { force: true })

@@ -9,7 +9,7 @@ import { throttled } from './throttle.ts'
 
 const COLUMNS = ['date', 'delay', 'origin'] as const
 
-export type FlightSource = SourceSpec<unknown, Split & never, 'can rewind'>
+export type FlightSource = SourceSpec<unknown, Split, 'can rewind'>
 
 export function flights(input: string, recordsPerSecond: number): {
   readonly source: FlightSource

@@ -29,7 +29,7 @@ describe('docs/errors.md', () => {
     for (const { code, title, kind, retryable } of definitions) {
       const again = retryable ? 'the job is restarted' : 'not retried'
       expect(documented.get(code), code).toContain(
-        `**${title}** · kind \`${kind}\` · exit code ${exitCodeOf({ kind })} · ${again}`,
+        `**${title}** · kind \`${kind}\` · exit code ${exitCodeOf({ code, kind })} · ${again}`,
       )
     }
   })

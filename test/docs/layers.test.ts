@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { EXIT_MEANING } from '../../packages/tidemark/src/cli/exit-codes.ts'
+import { STEPS } from '../../packages/tidemark/src/host/failpoints.ts'
 import { ENGINE_SETTINGS } from '../../packages/tidemark/src/cli/settings.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -28,6 +29,13 @@ describe('pages that repeat a table of the source', () => {
     const printed = [...read('docs/guide/reliability.md').matchAll(/^\| (\d+) \| (.+) \|$/gm)]
       .map(([, code, meaning]) => [Number(code), meaning])
     expect(printed).toEqual(EXIT_MEANING.map(([code, meaning]) => [code, meaning]))
+  })
+
+  test('docs/guide/reliability.md names every failpoint, and no other', () => {
+    const section = read('docs/guide/reliability.md').split('## Failpoints')[1]?.split('\n## ')[0] ?? ''
+    const rows = section.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|')[1] ?? '')
+    const named = rows.flatMap((cell) => [...cell.matchAll(/`([a-z.-]+)`/g)].map(([, step = '']) => step))
+    expect(named.toSorted()).toEqual([...STEPS].sort())
   })
 
   test('docs/guide/reliability.md prints the settings of the engine', () => {

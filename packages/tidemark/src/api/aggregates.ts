@@ -8,6 +8,7 @@
  *   AG-1  An accumulator is plain data: numbers and arrays, so it can be stored by any backend.
  *   AG-2  `exact` only where merging in any order gives the same bits: count, min, max, integer sums.
  *         A float sum depends on the order of additions, so `sum` is exact only with `integers`.
+ *         Sums begin at +0, and +0 + -0 is +0, so no order can bring a -0 about.
  */
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { E009_NO_NUMBER } from './errors.ts'
@@ -184,7 +185,6 @@ function integerOf<T>(aggregate: string, fn: (value: T) => number): (value: T) =
   return (value) => {
     const given = fn(value)
     if (!Number.isSafeInteger(given)) throw E009_NO_NUMBER({ aggregate, given, integers: true })
-    // -0 + -0 is -0 and -0 + 0 is 0: without this, the bits would depend on the order.
-    return given + 0
+    return given
   }
 }

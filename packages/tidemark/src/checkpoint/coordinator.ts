@@ -26,6 +26,7 @@ import { BackgroundWork } from './background.ts'
 import { commitManifest, markCompleted, markFinished, type CommitOutcome } from './commit-manifest.ts'
 import { ConfirmedCommits } from './confirmed-commits.ts'
 import type { CompletedCheckpoint, CoordinatorHost, JobSummary } from './coordinator-host.ts'
+import { newestHolder } from './epochs.ts'
 import { E041_CHECKPOINTS_FAIL, E046_FENCED } from './errors.ts'
 import { FailureManager } from './failure-manager.ts'
 import { collectGarbage } from './gc.ts'
@@ -38,6 +39,9 @@ import { writeTrace } from './trace.ts'
 
 /** A final checkpoint that failed is tried again after this long if no periodic one comes sooner. */
 const FINAL_RETRY_MS = 500
+
+type NotCommitted = Exclude<CommitOutcome, { kind: 'committed' }>
+type Finalised = { readonly kind: 'committed'; readonly manifest: Manifest } | NotCommitted
 
 export class CheckpointCoordinator {
   readonly #ports: Ports
@@ -282,29 +286,41 @@ export class CheckpointCoordinator {
     this.#ports.probe('cp.acks.all')
     start(this.#finalise(pending), (outcome) => {
       if (!outcome.ok) this.#failed(pending, outcome.error, 'discard')
-      else if (outcome.value.commit.kind === 'committed') this.#completed(pending, outcome.value.manifest)
-      else this.#notCommitted(pending, outcome.value.commit)
+      else if (outcome.value.kind === 'committed') this.#completed(pending, outcome.value.manifest)
+      else this.#notCommitted(pending, outcome.value)
     })
   }
 
-  *#finalise(pending: PendingCheckpoint): Io<{ manifest: Manifest; commit: CommitOutcome }> {
+  *#finalise(pending: PendingCheckpoint): Io<Finalised> {
+    try {
+      return yield* this.#underline(pending)
+    } catch (error) {
+      // A successor may have cleared our files away: then that is what happened, not a broken disk.
+      const { epoch: newest, holder } = yield* newestHolder(this.#ports.storage, this.#opened.directory)
+      if (newest !== this.#opened.epoch) return { kind: 'fenced', newest, holder }
+      throw error
+    }
+  }
+
+  *#underline(pending: PendingCheckpoint): Io<Finalised> {
     const files = yield* this.#host.seal(pending.id)
     const { clock } = this.#ports
     const manifest = buildManifest({
       pending, files, opened: this.#opened, job: this.#job,
       completedAtMs: clock.wallMs(), tookMs: clock.monotonicMs() - pending.startedMs,
     })
-    const commit = yield* commitManifest(this.#ports, this.#opened.directory, manifest)
-    if (commit.kind === 'committed' && !this.#marked) {
+    const outcome = yield* commitManifest(this.#ports, this.#opened.directory, manifest)
+    if (outcome.kind !== 'committed') return outcome
+    if (!this.#marked) {
       try {
         yield* markCompleted(this.#ports, this.#opened.directory, manifest)
         this.#marked = true
       } catch (error) {
         // The manifest stands, but its commits must not begin before losing it can be noticed.
-        return { manifest, commit: { kind: 'unknown', error } }
+        return { kind: 'unknown', error }
       }
     }
-    return { manifest, commit }
+    return { kind: 'committed', manifest }
   }
 
   #completed(pending: PendingCheckpoint, manifest: Manifest): void {
@@ -332,7 +348,7 @@ export class CheckpointCoordinator {
     this.#checkConfirmed()
   }
 
-  #notCommitted(pending: PendingCheckpoint, commit: Exclude<CommitOutcome, { kind: 'committed' }>): void {
+  #notCommitted(pending: PendingCheckpoint, commit: NotCommitted): void {
     if (commit.kind === 'taken') {
       this.#failed(pending, new Error(`the number ${pending.id} is taken by a writer that was succeeded`), 'discard')
     } else if (commit.kind === 'unknown') {
@@ -422,7 +438,9 @@ export class CheckpointCoordinator {
   }
 
   #collect(): void {
-    const policy = { mine: this.#opened.epoch, retain: Math.max(1, this.#options.retain), floor: this.#nextId }
+    // Whatever begins from now on has this number or a higher one.
+    const floor = this.#pending?.id ?? this.#nextId
+    const policy = { mine: this.#opened.epoch, retain: Math.max(1, this.#options.retain), floor }
     this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy))
   }
 }

@@ -11,6 +11,7 @@
  *
  * Source: DESIGN §7; decisions D5, D8.
  */
+import { makeDurableDirectory } from '../base/durable-directory.ts'
 import { isStreamError, type StreamError } from '../base/errors.ts'
 import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
@@ -58,7 +59,9 @@ const CLAIM_ATTEMPTS = 16
 export function* openDirectory(ports: OpenPorts, directory: string, options: OpenOptions): Io<OpenOutcome> {
   const { storage } = ports
   yield* prepare(ports, directory)
-  const before = yield* look(ports, directory, options)
+  let before = yield* look(ports, directory, options)
+  // A writer that is still at work may have replaced what was being looked at: look twice.
+  if (before.kind === 'refused') before = yield* look(ports, directory, options)
   if (before.kind !== 'go') return before
 
   for (let i = 0; i < CLAIM_ATTEMPTS; i++) {
@@ -98,26 +101,14 @@ export function* openDirectory(ports: OpenPorts, directory: string, options: Ope
 
 function* prepare(ports: OpenPorts, directory: string): Io<void> {
   const { storage } = ports
-  const created = yield* missingAncestors(ports, directory)
+  yield* makeDurableDirectory(storage, directory)
   yield* storage.makeDirectory(epochsDirectory(directory))
   yield* storage.makeDirectory(checkpointsDirectory(directory))
   yield* storage.syncDirectory(directory)
-  // Every directory made here must be durable in its parent, or all below it is lost with it.
-  for (const path of created) yield* storage.syncDirectory(parentOf(path))
+  // A process that died between linking a manifest and syncing its directory left one that is visible and
+  // not durable. Nothing may build on it (an epoch record, a commit) before it is.
+  yield* storage.syncDirectory(checkpointsDirectory(directory))
   yield* probeLink(ports, directory)
-}
-
-const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 1))
-
-/** The directory and those above it that do not exist yet, innermost first. */
-function* missingAncestors({ storage }: OpenPorts, directory: string): Io<string[]> {
-  const missing: string[] = []
-  let at = directory
-  while (at !== '/' && (yield* storage.stat(at)) === undefined) {
-    missing.push(at)
-    at = parentOf(at)
-  }
-  return missing
 }
 
 /** Hard links are tried once, before anything depends on them: never a silent rename instead. */

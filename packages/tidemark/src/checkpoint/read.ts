@@ -82,7 +82,20 @@ const missing = (error: unknown): boolean =>
 const damage = (error: unknown): error is StreamError =>
   isStreamError(error) && (error.kind === 'corrupt' || error.code === 'E059')
 
+const MOST_LISTINGS = 8
+
 export function* readFacts(storage: Storage, directory: string, retry: Retry = noRetry): Io<Facts> {
+  for (let listings = 1; ; listings++) {
+    // A manifest that vanished after the listing was succeeded by one that the listing may lack. Whoever
+    // decides upon the facts has shut the writer out before, so that this ends; a mere look may not.
+    const facts = yield* readFactsOnce(storage, directory, retry, listings === MOST_LISTINGS)
+    if (facts !== undefined) return facts
+  }
+}
+
+function* readFactsOnce(
+  storage: Storage, directory: string, retry: Retry, tolerant: boolean,
+): Io<Facts | undefined> {
   const names = (yield* retry(() => storage.list(directory))) ?? []
   const inCheckpoints = (yield* retry(() => storage.list(checkpointsDirectory(directory)))) ?? []
   const epochs: EpochFact[] = []
@@ -95,6 +108,7 @@ export function* readFacts(storage: Storage, directory: string, retry: Retry = n
   for (const id of ids.toSorted((a, b) => a - b)) {
     const fact = yield* readManifestFact(storage, directory, id, retry)
     if (fact !== undefined) manifests.push(fact)
+    else if (!tolerant) return undefined
   }
   const directories = inCheckpoints.map(parseCheckpointDirectory).filter((id) => id !== undefined)
   const restored = epochs.map((fact) => (fact.kind === 'started' ? (fact.start.restored?.checkpoint ?? 0) : 0))

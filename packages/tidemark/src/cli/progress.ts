@@ -23,6 +23,7 @@ export interface ProgressOptions {
 export function reportProgress(options: ProgressOptions): () => void {
   const { status, terminal, json } = options
   const rate = new RateMeter()
+  rate.add(performance.now(), status().recordsIn)
   const everyMs = json ? JSON_LINE_MS : terminal.options.interactive ? REDRAW_MS : PLAIN_LINE_MS
   const timer = setInterval(() => {
     const now = status()

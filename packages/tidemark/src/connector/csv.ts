@@ -30,7 +30,7 @@ export function csv<const C extends string = string>(
   path: string | URL, options: CsvOptions<C> = {},
 ): RewindableSource<Record<C, string>, TextSplit> {
   const delimiter = options.delimiter ?? ','
-  if (!/^[\x01-\x7f]$/.test(delimiter) || '"\r\n'.includes(delimiter)) {
+  if (delimiter.length !== 1 || delimiter.charCodeAt(0) > 127 || '"\r\n'.includes(delimiter)) {
     throw E111_CONNECTOR_OPTION({
       connector: 'csv', option: 'delimiter', reason: 'must be one ASCII character, and no quote or line end',
     })

@@ -15,7 +15,7 @@
 import { crc32 } from 'node:zlib'
 import { isStreamError } from '../base/errors.ts'
 import { all, type Io } from '../base/io.ts'
-import type { Storage } from '../base/ports.ts'
+import type { Probe, Storage } from '../base/ports.ts'
 import type { Committer, SinkContext } from '../graph/sink.ts'
 import { E104_OUTPUT_IN_THE_WAY, E105_OUTPUT_LOST, type FileIdentity } from './errors.ts'
 import { stagedPrefix } from './file-names.ts'
@@ -27,11 +27,13 @@ const NAME = /^[^/\0]{1,255}$/
 
 export class FileCommitter implements Committer {
   readonly #storage: Storage
+  readonly #probe: Probe
   readonly #directory: string
   readonly #prefix: string
 
   constructor(context: SinkContext, directory: string) {
     this.#storage = context.storage
+    this.#probe = context.ports.probe
     this.#directory = directory
     this.#prefix = stagedPrefix(context.jobId, context.operator)
   }
@@ -39,7 +41,7 @@ export class FileCommitter implements Committer {
   *commit(committables: readonly unknown[]): Io<void> {
     if (committables.length === 0) return
     const files = committables.map(checked)
-    yield* inBatches(files, (file) => this.#claim(file))
+    yield* inBatches(files.map((file, i) => ({ file, nth: i + 1 })), ({ file, nth }) => this.#claimNth(file, nth))
     yield* this.#storage.syncDirectory(this.#directory)
     yield* inBatches(files, (file) => this.#storage.unlink(this.#at(file.staged)))
   }
@@ -49,6 +51,12 @@ export class FileCommitter implements Committer {
     const names = (yield* this.#storage.list(this.#directory)) ?? []
     const abandoned = names.filter((name) => name.startsWith(this.#prefix) && !keep.has(name))
     yield* inBatches(abandoned, (name) => this.#storage.unlink(this.#at(name)))
+  }
+
+  *#claimNth(file: FileCommittable, nth: number): Io<void> {
+    this.#probe(`commit.${nth}.before`)
+    yield* this.#claim(file)
+    this.#probe(`commit.${nth}.after`)
   }
 
   *#claim(file: FileCommittable): Io<void> {

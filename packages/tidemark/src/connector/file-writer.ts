@@ -17,6 +17,7 @@
  * failures?" (a file whose fsync failed is not synced again).
  */
 import { crc32 } from 'node:zlib'
+import { makeDurableDirectory } from '../base/durable-directory.ts'
 import { isStreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Io } from '../base/io.ts'
@@ -259,7 +260,7 @@ export class FileWriter implements SinkWriter {
     const { directory, ending } = this.#options
     const id = { jobId, operator, epoch, subtask }
     if (this.#lastPart === undefined) {
-      yield* ensureDirectory(this.#context, directory)
+      yield* makeDurableDirectory(storage, directory, 'shared')
       this.#lastPart = largestPart((yield* storage.list(directory)) ?? [], id, ending)
     }
     for (;;) {
@@ -274,15 +275,4 @@ export class FileWriter implements SinkWriter {
       }
     }
   }
-}
-
-/** Makes the output directory and makes every new entry on the way to it durable. */
-function* ensureDirectory({ storage }: SinkContext, directory: string): Io<void> {
-  const fresh: string[] = []
-  for (let at = directory; at.length > 1 && (yield* storage.stat(at)) === undefined; ) {
-    at = at.slice(0, Math.max(at.lastIndexOf('/'), 1))
-    fresh.push(at)
-  }
-  yield* storage.makeDirectory(directory, 'shared')
-  for (const parent of fresh) yield* storage.syncDirectory(parent)
 }

@@ -123,10 +123,10 @@ class GeneratorReader<T> implements SplitReader<T> {
     const step = this.#step
     const wanted = Math.min(max, Math.ceil((this.#end - first) / step), this.#due())
     if (wanted <= 0) return this.#later()
-    const records = new Array<T>(wanted)
+    const records: T[] = []
     for (let i = 0, n = first; i < wanted; i++, n += step) {
       this.#random.begin(n)
-      records[i] = this.#record(n, this.#random)
+      records.push(this.#record(n, this.#random))
     }
     this.#next = first + wanted * step
     return { records, malformed: [], place: (index) => `record ${first + index * step}` }

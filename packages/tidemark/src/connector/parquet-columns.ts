@@ -1,5 +1,5 @@
 /**
- * Turns decoded Parquet values into columns that can be moved between threads.
+ * Turns decoded Parquet values into columns in shared memory, which cross threads without a copy.
  *
  * Called by the decoding thread. Pure. A 64-bit integer becomes a number where all values of the row
  * group are safe integers, else the column stays bigint; a timestamp is milliseconds, rounded down.
@@ -24,10 +24,12 @@ export function toMilliseconds(value: number | bigint, unit: DateUnit): number {
   return Number(big / BigInt(perMs)) - (rest < 0n ? 1 : 0)
 }
 
+const float64s = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(length * 8))
+
 /** Joins the parts of one column. `date`: its numbers are milliseconds. */
 export function toColumn(parts: readonly Values[], rows: number, date: boolean): Column {
   if (parts.length > 0 && parts.every(isSmallNumbers)) {
-    const numbers = new Float64Array(rows)
+    const numbers = float64s(rows)
     let at = 0
     for (const part of parts) {
       numbers.set(part as Float64Array, at)
@@ -35,9 +37,8 @@ export function toColumn(parts: readonly Values[], rows: number, date: boolean):
     }
     return { kind: date ? 'date' : 'number', values: numbers, nulls: null }
   }
-  const values = new Array<unknown>(rows)
-  let at = 0
-  for (const part of parts) for (let i = 0; i < part.length; i++) values[at++] = part[i] ?? null
+  const values: unknown[] = []
+  for (const part of parts) for (let i = 0; i < part.length; i++) values.push(part[i] ?? null)
   const column = fromValues(values)
   return date && column.kind === 'number' ? { ...column, kind: 'date' } : column
 }
@@ -54,22 +55,26 @@ function fromValues(values: readonly unknown[]): Column {
     const column = fromBigints(values as readonly (bigint | null)[])
     return column ?? packed(values)
   }
-  if (kind === 'boolean') return { kind, values: Uint8Array.from(toNumbers(values)), nulls: nullsOf(values) }
+  if (kind === 'boolean') {
+    const bits = new Uint8Array(new SharedArrayBuffer(values.length))
+    bits.set(toNumbers(values))
+    return { kind, values: bits, nulls: nullsOf(values) }
+  }
   if (kind === 'other') return packed(values)
   return { kind, values: toNumbers(values), nulls: nullsOf(values) }
 }
 
 /** Numbers, Dates and booleans; null is 0. */
-function toNumbers(values: readonly unknown[]): Float64Array<ArrayBuffer> {
-  const numbers = new Float64Array(values.length)
+function toNumbers(values: readonly unknown[]): Float64Array {
+  const numbers = float64s(values.length)
   for (let i = 0; i < numbers.length; i++) numbers[i] = Number(values[i])
   return numbers
 }
 
 /** Numbers if all are safe integers; undefined if one has more than 64 bits. */
 function fromBigints(values: readonly (bigint | null)[]): Column | undefined {
-  const bigints = new BigInt64Array(values.length)
-  const numbers = new Float64Array(values.length)
+  const bigints = new BigInt64Array(new SharedArrayBuffer(values.length * 8))
+  const numbers = float64s(values.length)
   let safe = true
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? 0n
@@ -86,8 +91,10 @@ function fromBigints(values: readonly (bigint | null)[]): Column | undefined {
 function packed(values: readonly unknown[]): Column {
   const chunks: Uint8Array[] = []
   for (let i = 0; i < values.length; i += PACKED_ROWS) {
-    // A copy, since Node may hand out a part of a larger buffer, which could not be moved.
-    chunks.push(new Uint8Array(serialize(values.slice(i, i + PACKED_ROWS))))
+    const bytes = serialize(values.slice(i, i + PACKED_ROWS))
+    const chunk = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    chunk.set(bytes)
+    chunks.push(chunk)
   }
   return { kind: 'packed', chunks }
 }
@@ -114,14 +121,14 @@ function kindOf(values: readonly unknown[]): 'string' | 'bigint' | 'number' | 'b
 
 function nullsOf(values: readonly unknown[]): Uint8Array | null {
   if (!values.includes(null)) return null
-  const nulls = new Uint8Array(values.length)
+  const nulls = new Uint8Array(new SharedArrayBuffer(values.length))
   for (let i = 0; i < nulls.length; i++) nulls[i] = values[i] === null ? 1 : 0
   return nulls
 }
 
 function fromTexts(values: readonly (string | null)[]): Column {
   const known = new Map<string | null, number>()
-  const codes = new Int32Array(values.length)
+  const codes = new Int32Array(new SharedArrayBuffer(values.length * 4))
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as string | null
     let code = known.get(value)
@@ -136,7 +143,7 @@ function fromTexts(values: readonly (string | null)[]): Column {
 }
 
 function textHeap(values: readonly (string | null)[]): Column {
-  const offsets = new Uint32Array(values.length + 1)
+  const offsets = new Uint32Array(new SharedArrayBuffer((values.length + 1) * 4))
   let bytes = new Uint8Array(values.length * 32)
   const encoder = new TextEncoder()
   let at = 0
@@ -150,5 +157,7 @@ function textHeap(values: readonly (string | null)[]): Column {
     at += encoder.encodeInto(text, bytes.subarray(at)).written
     offsets[i + 1] = at
   })
-  return { kind: 'text', bytes, offsets, nulls: nullsOf(values) }
+  const heap = new Uint8Array(new SharedArrayBuffer(at))
+  heap.set(bytes.subarray(0, at))
+  return { kind: 'text', bytes: heap, offsets, nulls: nullsOf(values) }
 }

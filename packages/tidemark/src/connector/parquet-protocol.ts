@@ -1,8 +1,9 @@
 /**
  * What the reader of a Parquet file and its decoding thread say to each other.
  *
- * Columns travel as typed arrays whose memory is moved, not copied; of text only the distinct values
- * are copied. So the receiving thread pays nothing that grows with the number of rows.
+ * Columns are typed arrays in shared memory; of text only the distinct values are copied. So the
+ * receiving thread pays nothing that grows with the number of rows. Shared memory and not moved
+ * ArrayBuffers, since those count as memory of the receiving heap and make it collect garbage early.
  */
 
 /** Values of one column of one row group. `nulls[row]` is 1 where the value is null. */

@@ -25,7 +25,7 @@ const codecs: Record<string, Decompress | undefined> = {
 
 port?.on('message', (request: DecodeRequest) => {
   answer(request).then(
-    ({ reply, transfer }) => port.postMessage(reply, transfer),
+    (reply) => port.postMessage(reply),
     (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
       port.postMessage({ id: request.id, kind: 'failed', reason } satisfies DecodeReply)
@@ -33,10 +33,10 @@ port?.on('message', (request: DecodeRequest) => {
   )
 })
 
-async function answer(request: DecodeRequest): Promise<{ reply: DecodeReply; transfer: ArrayBuffer[] }> {
+async function answer(request: DecodeRequest): Promise<DecodeReply> {
   const metadata = parquetMetadata(request.footer)
   if (request.kind === 'describe') {
-    return { reply: { id: request.id, kind: 'described', file: describe(metadata) }, transfer: [] }
+    return { id: request.id, kind: 'described', file: describe(metadata) }
   }
   const group = metadata.row_groups[request.group]
   if (group === undefined) throw new Error(`there is no row group ${request.group}`)
@@ -62,7 +62,7 @@ async function answer(request: DecodeRequest): Promise<{ reply: DecodeReply; tra
     const parts = isInt64(element) ? await readInt64(element, read) : await read(element.name)
     columns.push(toColumn(parts, rows, isInt64(element) && unitOf(element) !== undefined))
   }
-  return { reply: { id: request.id, kind: 'decoded', columns }, transfer: columns.flatMap(buffersOf) }
+  return { id: request.id, kind: 'decoded', columns }
 }
 
 function describe(metadata: FileMetaData): FileDescription {
@@ -156,18 +156,4 @@ function bytesFrom(ranges: readonly LoadedRange[], start: number, end: number): 
     if (from < to) out.set(range.bytes.subarray(from - range.start, to - range.start), from - start)
   }
   return out.buffer
-}
-
-function buffersOf(column: Column): ArrayBuffer[] {
-  switch (column.kind) {
-    case 'dictionary':
-      return [column.codes.buffer as ArrayBuffer]
-    case 'text':
-      return [column.bytes.buffer, column.offsets.buffer, column.nulls?.buffer]
-        .filter((buffer) => buffer !== undefined) as ArrayBuffer[]
-    case 'packed':
-      return column.chunks.map((chunk) => chunk.buffer as ArrayBuffer)
-    default:
-      return [column.values.buffer, column.nulls?.buffer].filter((buffer) => buffer !== undefined) as ArrayBuffer[]
-  }
 }

@@ -62,10 +62,19 @@ export function csvLines(sink: string, given: readonly string[] | undefined): Ro
   }
 }
 
+function plainText(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number': case 'bigint': case 'boolean':
+      return String(value)
+    default:
+      return JSON.stringify(value) ?? ''
+  }
+}
+
 function csvField(value: unknown): string {
   if (value === undefined || value === null) return ''
-  const text = value instanceof Date
-    ? value.toISOString()
-    : typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const text = value instanceof Date ? value.toISOString() : plainText(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

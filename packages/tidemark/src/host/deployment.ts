@@ -199,7 +199,9 @@ function processingTimeOf(ports: Ports, hooks: ChainHooks): ProcessingTimeServic
     now: () => ports.clock.wallMs(),
     at(time, fire) {
       let cancelled = false
-      const handle = ports.timers.after(Math.max(0, time - ports.clock.wallMs()), () => {
+      // One millisecond later, so that no record of the millisecond `time` comes after its timer: a
+      // window that ends there would fire twice (Flink's SystemProcessingTimeService does the same).
+      const handle = ports.timers.after(Math.max(0, time - ports.clock.wallMs()) + 1, () => {
         hooks.post(() => {
           if (!cancelled) fire()
         })

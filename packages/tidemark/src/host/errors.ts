@@ -1,8 +1,8 @@
 /** Errors of the hosts themselves. */
 import { defineError } from '../base/errors.ts'
 
-export const E069_ENGINE_BROKEN = defineError<{ thrown: string }>({
-  code: 'E069',
+export const E084_ENGINE_BROKEN = defineError<{ thrown: string }>({
+  code: 'E084',
   kind: 'job',
   retryable: false,
   title: 'The engine has stopped itself',

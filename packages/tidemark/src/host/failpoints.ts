@@ -3,7 +3,7 @@
  *
  * `TIDEMARK_FAILPOINTS="cp.manifest.linked=kill9@3,commit.begin=throw"`: action, then the how-many-th
  * time the step is reached (default 1). Read once at start; without the variable a probe is a no-op.
- * `hit` tells the process to warn: nobody should meet this in production by accident.
+ * With it the process warns: nobody should meet this in production by accident.
  */
 import { defineError } from '../base/errors.ts'
 import type { Probe } from '../base/ports.ts'
@@ -28,14 +28,17 @@ export const E081_INJECTED = defineError<{ step: string }>({
   fix: () => ['unset TIDEMARK_FAILPOINTS'],
 })
 
-/** Every step that the engine reports (docs/guide/reliability.md says where each lies). */
+/** Every step that the engine reports; a `k` stands for a number that counts (cp.ack.recv.1, gc.2 …). */
 export const STEPS: readonly string[] = [
   'src.poll', 'cp.trigger.before', 'cp.barrier.injected', 'task.barrier.first', 'task.aligned',
-  'task.snapshot.sync', 'task.snapshot.write', 'task.snapshot.fsync', 'task.ack.sent', 'cp.ack.recv',
+  'task.snapshot.sync', 'task.snapshot.write', 'task.snapshot.fsync', 'task.ack.sent', 'cp.ack.recv.k',
   'cp.acks.all', 'cp.manifest.tmp', 'cp.manifest.fsynced', 'cp.manifest.linked', 'cp.manifest.dirsynced',
   'commit.begin', 'commit.k.before', 'commit.k.after', 'commit.all', 'gc.before', 'gc.k', 'restore.list',
   'restore.read', 'restore.apply', 'restore.abort-foreign', 'restore.recommit', 'run.resume', 'stop.final',
 ]
+
+/** The name in STEPS of a step as it was reported. */
+export const stepName = (reported: string): string => reported.replace(/\.\d+(?=\.|$)/, '.k')
 
 const PATTERN = /^([a-z.0-9-]+)=(kill9|exit|throw)(?:@(\d+))?$/
 
@@ -44,13 +47,15 @@ export function failpoints(text: string | undefined, warn: (message: string) => 
   const left = new Map<string, { action: Action; count: number }>()
   for (const part of text.split(',')) {
     const match = PATTERN.exec(part.trim())
-    if (match === null || !STEPS.includes(match[1] as string)) {
+    if (match === null || !STEPS.includes(stepName(match[1] as string))) {
       throw E080_BAD_FAILPOINT({ given: part, known: STEPS })
     }
     left.set(match[1] as string, { action: match[2] as Action, count: Number(match[3] ?? 1) })
   }
   warn(`failpoints are on: ${text}. This process will be made to fail.`)
-  return (step) => {
+  return (reported) => {
+    // 'cp.ack.recv.2' is that one alone, 'cp.ack.recv.k' is any of them.
+    const step = left.has(reported) ? reported : stepName(reported)
     const point = left.get(step)
     if (point === undefined) return
     point.count -= 1

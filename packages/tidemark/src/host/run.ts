@@ -21,7 +21,7 @@ import { InProcessHost } from './in-process.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
 import type { PrintLine } from './print-hub.ts'
-import { E069_ENGINE_BROKEN } from './errors.ts'
+import { E084_ENGINE_BROKEN } from './errors.ts'
 import { withEngineSettings } from './settings.ts'
 import { engineVersion } from './version.ts'
 
@@ -243,7 +243,7 @@ class Run implements JobHandle {
 }
 
 function broken(error: unknown): StreamError {
-  return isStreamError(error) ? error : E069_ENGINE_BROKEN({ thrown: describeThrown(error) }, { cause: error })
+  return isStreamError(error) ? error : E084_ENGINE_BROKEN({ thrown: describeThrown(error) }, { cause: error })
 }
 
 const printPlain: PrintLine = (_operator, _subtask, text, replayed) => {

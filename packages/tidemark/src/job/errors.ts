@@ -1,8 +1,8 @@
 /** Errors of a whole job. */
 import { defineError } from '../base/errors.ts'
 
-export const E067_DISCOVERY_FAILED = defineError<{ thrown: string }>({
-  code: 'E067',
+export const E082_DISCOVERY_FAILED = defineError<{ thrown: string }>({
+  code: 'E082',
   kind: 'job',
   retryable: true,
   title: 'A source could not list its splits',
@@ -10,8 +10,8 @@ export const E067_DISCOVERY_FAILED = defineError<{ thrown: string }>({
   fix: () => ['look at the cause; a source should throw a StreamError that says what to do'],
 })
 
-export const E068_JOB_BROKEN = defineError<{ thrown: string }>({
-  code: 'E068',
+export const E083_JOB_BROKEN = defineError<{ thrown: string }>({
+  code: 'E083',
   kind: 'job',
   retryable: true,
   title: 'The job could not be started',

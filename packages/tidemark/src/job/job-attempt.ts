@@ -25,7 +25,7 @@ import type { JobGraph, JobVertex } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { encodeSegment } from '../state/snapshot-format.ts'
-import { E067_DISCOVERY_FAILED } from './errors.ts'
+import { E082_DISCOVERY_FAILED } from './errors.ts'
 import { SplitEnumerator } from './split-enumerator.ts'
 
 /** The running subtasks of one attempt, as the host made them. */
@@ -236,5 +236,5 @@ export class JobAttempt {
 }
 
 function asError(thrown: unknown): StreamError {
-  return isStreamError(thrown) ? thrown : E067_DISCOVERY_FAILED({ thrown: String(thrown) }, { cause: thrown })
+  return isStreamError(thrown) ? thrown : E082_DISCOVERY_FAILED({ thrown: String(thrown) }, { cause: thrown })
 }

@@ -29,7 +29,7 @@ import type { JobGraph } from '../graph/job-graph.ts'
 import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
 import { resourcesOf } from '../graph/resources.ts'
 import type { SinkContext } from '../graph/sink.ts'
-import { E031_STATE_WITHOUT_OPERATOR, E068_JOB_BROKEN } from './errors.ts'
+import { E031_STATE_WITHOUT_OPERATOR, E083_JOB_BROKEN } from './errors.ts'
 import { JobAttempt, type AttemptEnd, type Deployed } from './job-attempt.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
@@ -63,6 +63,9 @@ export interface SupervisorInit {
   onRestart(restart: { readonly attempt: number; readonly delayMs: number; readonly error: StreamError }): void
   onEnd(end: JobEnd): void
 }
+
+/** Whose leftovers are looked for. */
+type Writer = Pick<OpenedDirectory, 'jobId' | 'epoch'>
 
 export class JobSupervisor {
   readonly #init: SupervisorInit
@@ -127,6 +130,8 @@ export class JobSupervisor {
     })
     if (outcome.kind === 'refused') throw outcome.error
     if (outcome.kind === 'already-finished') {
+      // The process that finished may have died before its last staged names were gone.
+      yield* this.#tidyUp(outcome.manifest)
       this.#end({ kind: 'already-finished', checkpoint: outcome.manifest.checkpoint })
       return undefined
     }
@@ -138,14 +143,14 @@ export class JobSupervisor {
   }
 
   /** JA-3. */
-  *#removeAbandoned(opened: OpenedDirectory, restored: RestoredJob | undefined): Io<void> {
+  *#removeAbandoned(writer: Writer, restored: RestoredJob | undefined): Io<void> {
     const { ports, graph } = this.#init
     ports.probe('restore.abort-foreign')
     const sinks = graph.logical.operators.filter((operator) => operator.spec.kind === 'sink')
     const outcomes = yield* settleAll(
       sinks.map((operator) => {
         const context: SinkContext = {
-          operator: operator.name, subtask: -1, jobId: opened.jobId, epoch: opened.epoch, ports,
+          operator: operator.name, subtask: -1, jobId: writer.jobId, epoch: writer.epoch, ports,
           storage: ports.storage, log: ports.log, wake: () => {}, fail: () => {},
         }
         const names = [operator.name, ...operator.was]
@@ -207,10 +212,16 @@ export class JobSupervisor {
       return
     }
     // Parts written after the last checkpoint of a stop are nobody's: nothing staged stays behind.
-    start(this.#removeAbandoned(opened, undefined), (outcome) => {
-      if (!outcome.ok) this.#init.ports.log('warn', `staged files were left: ${describeThrown(outcome.error)}`)
-      this.#end({ kind: end.kind, checkpoint: end.checkpoint })
-    })
+    start(this.#tidyUp(opened), () => this.#end({ kind: end.kind, checkpoint: end.checkpoint }))
+  }
+
+  /** Everything is committed: what is staged still is removed; if that fails, the next start tries again. */
+  *#tidyUp(writer: Writer): Io<void> {
+    try {
+      yield* this.#removeAbandoned(writer, undefined)
+    } catch (error) {
+      this.#init.ports.log('warn', `staged files were left: ${describeThrown(error)}`)
+    }
   }
 
   #failed(error: StreamError): void {
@@ -245,5 +256,5 @@ function checkOperators(manifest: Manifest | undefined, restored: RestoredJob, g
 }
 
 function asStreamError(thrown: unknown): StreamError {
-  return isStreamError(thrown) ? thrown : E068_JOB_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })
+  return isStreamError(thrown) ? thrown : E083_JOB_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })
 }

@@ -56,6 +56,7 @@ export class SinkOperator implements Operator {
   }
 
   open(): void {
+    if (this.#pending.length > 0) this.#context.ports.probe('restore.recommit')
     this.#commitNext()
   }
 

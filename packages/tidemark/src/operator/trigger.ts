@@ -12,6 +12,7 @@
  * Source: Flink EventTimeTrigger, ProcessingTimeTrigger, CountTrigger, ContinuousEventTimeTrigger,
  * PurgingTrigger, NeverTrigger.
  */
+import { MAX_TIMESTAMP } from '../base/time.ts'
 import type { TriggerResult, TriggerSpec, Window } from '../graph/window-spec.ts'
 import { maxTimestamp, windowStart } from '../time/window-assigner.ts'
 
@@ -113,7 +114,10 @@ function countTrigger(count: number): Trigger {
 
 function continuousTrigger(intervalMs: number): Trigger {
   const next = (after: number, window: Window, ctx: TriggerContext): void => {
-    const time = Math.min(after + intervalMs, maxTimestamp(window))
+    const end = maxTimestamp(window)
+    // At the end of all input a window without end would fire once for every interval there is.
+    const ended = ctx.watermark === MAX_TIMESTAMP && end === MAX_TIMESTAMP
+    const time = ended ? end : Math.min(after + intervalMs, end)
     ctx.state = time
     ctx.registerEvent(time)
   }

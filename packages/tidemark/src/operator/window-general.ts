@@ -71,7 +71,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     deleteProcessing: (time) => timers.deleteProcessing(currentKey, currentWindow, time),
   }
   if (restored !== undefined) {
-    table.restore(restored, contents.decode)
+    table.restore(restored, (value) => contents.decode(value))
     numbers.restore(restored, (value) => value as number)
     for (const { key, namespace, value } of restored.keyed('sessions')) {
       sessionsOf(key).restore(windowFrom(namespace), windowFrom(value))
@@ -230,7 +230,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
       }
       return {
         keyed: [
-          table.snapshot(maxParallelism, contents.encode),
+          table.snapshot(maxParallelism, (content) => contents.encode(content)),
           numbers.snapshot(maxParallelism, (value) => value),
           ...(merging ? [sessionState.build()] : []),
           ...timers.snapshotKeyed(),

@@ -45,7 +45,7 @@ test('one seed gives one sequence, for ever', () => {
 
 test('below stays below its bound and reaches every number', () => {
   const prng = new Prng(3)
-  const counts = new Array<number>(7).fill(0)
+  const counts = Array.from({ length: 7 }, () => 0)
   for (let i = 0; i < 7_000; i++) {
     const n = prng.below(7)
     counts[n] = (counts[n] ?? 0) + 1

@@ -73,7 +73,7 @@ describe('crash at every storage operation of three checkpoints, retain 1', () =
 
     for (const survival of ['none', 'all', 'some'] as const satisfies readonly Survival[]) {
       test(`power cut (${kind}, ${survival} of the unsynced survives): the same holds`, () => {
-        const seeds = survival === 'some' ? 6 : 1
+        const seeds = survival === 'some' ? 3 : 1
         for (let at = 1; at <= operations; at++) {
           for (let seed = 1; seed <= seeds; seed++) {
             const world = new World(seed)

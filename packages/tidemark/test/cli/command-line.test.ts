@@ -40,7 +40,6 @@ describe('the command line', () => {
     [['run', 'a.ts', '--parallelism', '0'], 2, 'E095', 'a whole number from 1'],
     [['job.ts'], 2, 'E095', 'tidemark run job.ts'],
     [['run', 'x.ts', '-c', 'checkpointEvery'], 2, 'E096', 'key=value'],
-    [['graph', 'x.ts', '--json', '--mermaid'], 2, 'E095', 'exclude each other'],
     [['run', '/no/such/job.ts'], 5, 'E099', '/no/such/job.ts'],
     [['checkpoint', 'list', '--state', '/no/such/dir'], 5, 'E099', '/no/such/dir'],
   ])('CL-2 %j ends with exit code %i and %s', async (args, exitCode, code, text) => {
@@ -85,6 +84,12 @@ describe('the command line', () => {
     const ended = await runCli(['checkpoint', 'list', '--state', '/no/such/dir', '--json'])
     expect(ended).toMatchObject({ exitCode: 5, stderr: '' })
     expect(jsonLines(ended.stdout)).toMatchObject([{ kind: 'failed', error: { code: 'E099', kind: 'not-found' } }])
+  })
+
+  test('--json and --mermaid exclude each other', async () => {
+    const ended = await runCli(['graph', 'x.ts', '--json', '--mermaid'])
+    expect(ended.exitCode).toBe(2)
+    expect(jsonLines(ended.stdout)).toMatchObject([{ error: { code: 'E095' } }])
   })
 
   test('version --json names engine, Node and platform', async () => {

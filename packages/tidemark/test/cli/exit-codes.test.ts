@@ -9,7 +9,11 @@ const TABLE: readonly (readonly [ErrorKind, number])[] = [
 
 describe('exit codes', () => {
   test.each(TABLE)('an error of kind %s ends with exit code %i', (kind, code) => {
-    expect(exitCodeOf({ kind })).toBe(code)
+    expect(exitCodeOf({ code: 'E999', kind })).toBe(code)
+  })
+
+  test('an engine that stopped itself ends with the code of a bug, not of the job', () => {
+    expect(exitCodeOf({ code: 'E069', kind: 'job' })).toBe(1)
   })
 
   test('a forced end has the code of its signal, 128 + its number', () => {

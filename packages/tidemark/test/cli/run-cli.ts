@@ -23,8 +23,10 @@ export class RunningCli {
   stderr = ''
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    // What the test runner says about colours is not meant for the command.
+    const { NO_COLOR: _no, FORCE_COLOR: _force, ...inherited } = process.env
     this.child = spawn(process.execPath, [BIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited, ...env },
     })
     this.child.stdout?.on('data', (chunk) => (this.stdout += chunk))
     this.child.stderr?.on('data', (chunk) => (this.stderr += chunk))

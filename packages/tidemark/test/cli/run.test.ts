@@ -111,7 +111,7 @@ describe('tidemark run', () => {
     const ended = await runCli(args('-c', 'throwAt=50', '-c', 'restartAttempts=1', '-c', 'rate=10000'))
     expect(ended.exitCode).toBe(3)
     expect(ended.stderr).toContain('number 50 is not liked')
-    expect(ended.stderr).toContain('endless.ts:17')
+    expect(ended.stderr).toContain('endless.ts:15')
     expect(ended.stderr).toContain('restart 1 at once')
     expect(place.pid()).toBeUndefined()
   })

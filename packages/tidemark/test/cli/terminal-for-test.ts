@@ -2,8 +2,8 @@ import { Terminal, type TerminalOptions } from '../../src/cli/terminal.ts'
 
 export interface TestTerminal {
   readonly terminal: Terminal
-  stdout(): string
-  stderr(): string
+  readonly stdout: () => string
+  readonly stderr: () => string
 }
 
 /** A terminal over two strings; no colours, not interactive, unless said otherwise. */

@@ -55,7 +55,7 @@ export interface ReadResult<T> {
 /** Reads one split to its end. */
 export async function readSplit<T>(
   source: SourceSpec<T, any, any>, split: Split, storage: Storage,
-  options: ReadOptions = {}, from: unknown = undefined,
+  options: ReadOptions = {}, from?: unknown,
 ): Promise<ReadResult<T>> {
   const result: ReadResult<T> = { records: [], malformed: [] }
   let signal: () => void = () => {}

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -75,24 +76,25 @@ describe('flights', () => {
       ] })
   })
 
-  test('the event loop is never blocked for more than 20 ms', async () => {
-    // A machine that is busy with something else stops us now and then, but not in all of five row
-    // groups; a block of our own making would be in every one.
-    const worsts: number[] = []
-    for (const split of splits.slice(0, 5)) {
+  // Processor time of the main thread, and not the time on the wall, which a busy machine stretches.
+  const cpuMs = (): number => Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[0]) / 1e6
+
+  test.skipIf(!existsSync('/proc/self/schedstat') || !isMainThread)(
+    'no turn of the event loop takes more than 20 ms (on Linux, where it can be measured)', async () => {
       let worst = 0
-      let last = performance.now()
-      const beat = setInterval(() => {
-        worst = Math.max(worst, performance.now() - last)
-        last = performance.now()
-      }, 1)
-      const { records } = await readSplit(source, split, storage, { breathe: true })
-      clearInterval(beat)
-      expect(records).toHaveLength(split.rows)
-      worsts.push(worst)
-    }
-    expect(Math.min(...worsts)).toBeLessThan(20)
-  })
+      for (const split of splits.slice(0, 3)) {
+        let last = cpuMs()
+        const beat = setInterval(() => {
+          const now = cpuMs()
+          worst = Math.max(worst, now - last)
+          last = now
+        }, 1)
+        const { records } = await readSplit(source, split, storage, { breathe: true })
+        clearInterval(beat)
+        expect(records).toHaveLength(split.rows)
+      }
+      expect(worst).toBeLessThan(20)
+    })
 })
 
 test('what is no Parquet file, or is cut off, is E109; a missing one is E103', async () => {

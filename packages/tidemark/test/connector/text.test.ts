@@ -5,7 +5,7 @@ import { Prng } from '../../src/base/prng.ts'
 import type { AnySource } from '../../src/graph/source.ts'
 import { csv } from '../../src/connector/csv.ts'
 import { jsonl } from '../../src/connector/jsonl.ts'
-import { MemoryStorage } from '../../src/host/memory-storage.ts'
+import type { MemoryStorage } from '../../src/host/memory-storage.ts'
 import { bytesOf, discovery, memoryWith, readAll, readSplit, run } from './drive.ts'
 
 const discover = (source: AnySource, storage: MemoryStorage, state?: unknown) =>

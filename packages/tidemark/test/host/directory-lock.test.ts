@@ -1,16 +1,38 @@
 /** The lock is the kernel's: only real processes can show that it holds. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { lockDirectory } from '../../src/host/directory-lock.ts'
 
-const HOLDER = new URL('./lock-holder.mjs', import.meta.url).pathname
+const SOURCES = ['host/directory-lock', 'checkpoint/errors', 'base/errors', 'base/storage-errors']
 
+let compiled: string
 let root: string
 let children: Starter[]
+
+/** The starters are many and short-lived: they get the lock as plain JavaScript. */
+beforeAll(async () => {
+  compiled = await mkdtemp(join(tmpdir(), 'tidemark-lock-js-'))
+  await writeFile(join(compiled, 'package.json'), '{"type":"module"}')
+  await copyFile(new URL('./lock-holder.mjs', import.meta.url), join(compiled, 'lock-holder.mjs'))
+  for (const name of SOURCES) {
+    const text = await readFile(new URL(`../../src/${name}.ts`, import.meta.url), 'utf8')
+    const { outputText } = ts.transpileModule(text, {
+      compilerOptions: {
+        module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true,
+        rewriteRelativeImportExtensions: true,
+      },
+    })
+    await mkdir(dirname(join(compiled, name)), { recursive: true })
+    await writeFile(join(compiled, `${name}.js`), outputText)
+  }
+})
+
+afterAll(() => rm(compiled, { recursive: true, force: true }))
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'tidemark-lock-'))
@@ -26,10 +48,12 @@ class Starter {
   readonly process: ChildProcessWithoutNullStreams
   #text = ''
   #errors = ''
+  #closed = false
 
   constructor(directory: string, mode: string) {
-    this.process = spawn(process.execPath, [HOLDER, directory, mode])
+    this.process = spawn(process.execPath, [join(compiled, 'lock-holder.mjs'), directory, mode])
     this.process.stdout.on('data', (chunk: Buffer) => void (this.#text += chunk.toString()))
+    this.process.on('close', () => void (this.#closed = true))
     this.process.stderr.on('data', (chunk: Buffer) => void (this.#errors += chunk.toString()))
   }
 
@@ -42,7 +66,7 @@ class Starter {
     for (;;) {
       const lines = this.#text.split('\n')
       if (lines.length > n + 1) return lines[n] as string
-      if (this.process.exitCode !== null) throw new Error(`it ended: ${this.#errors}`)
+      if (this.#closed) throw new Error(`it ended: ${this.#errors}`)
       await Promise.race([once(this.process.stdout, 'data'), once(this.process, 'close')])
     }
   }

@@ -1,9 +1,8 @@
 // Says "ready", waits for a line, takes the lock of the directory given, says how it went, and stays.
 import { once } from 'node:events'
-import { createJiti } from 'jiti'
+import { lockDirectory } from './host/directory-lock.js'
 
 const [directory, mode] = process.argv.slice(2)
-const { lockDirectory } = await createJiti(import.meta.url).import('../../src/host/directory-lock.ts')
 process.stdout.write('ready\n')
 await once(process.stdin, 'data')
 try {

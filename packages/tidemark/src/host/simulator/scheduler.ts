@@ -18,6 +18,9 @@ export interface Steppable {
   step(): void
 }
 
+/** How often time passes although something is ready. */
+const TIME_PASSES_ONE_IN = 16
+
 interface Timer {
   readonly dueMs: number
   readonly sequence: number
@@ -40,6 +43,8 @@ export class Scheduler implements Clock, Executor, Timers {
   #sequence = 0
   #wallOffsetMs = 1_000_000_000_000
   steps = 0
+  /** Told of every choice before it is carried out: for traces. */
+  onChoice: (kind: 'mail' | 'subtask' | 'timer', label: string | number) => void = () => {}
 
   constructor(random: Prng, policy: Policy, nowMs: number) {
     this.#random = random
@@ -82,12 +87,12 @@ export class Scheduler implements Clock, Executor, Timers {
     this.steps += 1
     const ready = subtasks.filter((subtask) => subtask.runnable)
     const lanes = this.#lanes.size
-    if (ready.length + lanes === 0 || this.#random.chance(1, 64)) {
+    if (ready.length + lanes === 0 || this.#random.chance(1, TIME_PASSES_ONE_IN)) {
       if (this.#fireNextTimer()) return true
       if (ready.length + lanes === 0) return false
     }
     if (this.#chooseMail(lanes, ready.length)) this.#runMail()
-    else this.#pick(ready).step()
+    else this.#runSubtask(subtasks, ready)
     return true
   }
 
@@ -105,12 +110,19 @@ export class Scheduler implements Clock, Executor, Timers {
     return (starved && !this.#random.chance(1, 32) ? ready[(index + 1) % ready.length] : ready[index]) as Steppable
   }
 
+  #runSubtask(subtasks: readonly Steppable[], ready: readonly Steppable[]): void {
+    const chosen = this.#pick(ready)
+    this.onChoice('subtask', subtasks.indexOf(chosen))
+    chosen.step()
+  }
+
   #runMail(): void {
     let index = this.#random.below(this.#lanes.size)
     for (const [lane, queue] of this.#lanes) {
       if (index-- > 0) continue
       const mail = queue.shift() as () => void
       if (queue.length === 0) this.#lanes.delete(lane)
+      this.onChoice('mail', lane)
       mail()
       return
     }
@@ -122,6 +134,7 @@ export class Scheduler implements Clock, Executor, Timers {
       if (timer === undefined) return false
       if (timer.cancelled) continue
       this.#nowMs = Math.max(this.#nowMs, timer.dueMs)
+      this.onChoice('timer', this.#nowMs)
       timer.fire()
       return true
     }

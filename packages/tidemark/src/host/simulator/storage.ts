@@ -15,6 +15,7 @@
  * Source: POSIX; Pillai et al., "All file systems are not created equal" (OSDI'14); Rebello et al.,
  * "Can applications recover from fsync failures?" (ATC'20).
  */
+import { assert } from '../../base/assert.ts'
 import { wait, type Io } from '../../base/io.ts'
 import type { FileHandle, FileInfo, Random, Storage } from '../../base/ports.ts'
 import { storageError } from '../../base/storage-errors.ts'
@@ -297,8 +298,9 @@ export class SimulatedStorage implements Storage {
   }
 
   #opened(handle: FileHandle, operation: string, writing = false): SimulatedFile {
-    const mine = handle as SimulatedHandle
-    if (!mine.open || (writing && !mine.writable)) throw failure('EBADF', operation, handle.path)
-    return mine.file
+    assert(handle instanceof SimulatedHandle, 'a file handle is used only by its storage')
+    assert(handle.open, 'a file handle is used only before close')
+    if (writing && !handle.writable) throw failure('EBADF', operation, handle.path)
+    return handle.file
   }
 }

@@ -27,7 +27,7 @@ type Row = readonly [key: number, start: number, end: number, value: number]
 
 function sourceOf(given: Json): Source {
   const text = String(given['source'])
-  if (/^as checkpointing\//.test(text)) return DEFAULT
+  if (text.startsWith('as checkpointing/')) return DEFAULT
   const shape = /^for n = 0\.\.(\d+): for key = 0\.\.(\d+): element \[key, n\] with ts n; then watermark n - (\d+)/.exec(text)
   if (shape === null) return unsupported(`source ${text}`)
   const failure = /after (\d+) of the \d+ steps.* after step (\d+)/.exec(String(given['failure'] ?? ''))

@@ -146,7 +146,7 @@ function checkTags(
     if (tag !== 'main' && !operator.sides.includes(tag)) unsupported(`output ${name}`)
     // An observer behind the output marks elements with "E:".
     const observed = list(wanted, name).every((each) => typeof each === 'string' && each.startsWith('E:'))
-    const found = emittedTo(tag, outputs).map((each) => (observed ? { ...each, value: `E:${each.value}` } : each))
+    const found = emittedTo(tag, outputs).map((each) => (observed ? { ...each, value: `E:${String(each.value)}` } : each))
     checkRecords(found, wanted, 'any', `output ${name}`)
   }
 }

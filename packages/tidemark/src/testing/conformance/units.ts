@@ -191,9 +191,9 @@ class TriggerBench implements TriggerContext {
   }
 
   registerEvent(time: number): void {
-    this.timers.set(`${time} ${pairOf(this.#window)}`, { window: this.#window, time })
+    this.timers.set(`${time} ${String(pairOf(this.#window))}`, { window: this.#window, time })
   }
-  deleteEvent(time: number): void { this.timers.delete(`${time} ${pairOf(this.#window)}`) }
+  deleteEvent(time: number): void { this.timers.delete(`${time} ${String(pairOf(this.#window))}`) }
   registerProcessing(): void { unsupported('processing-time timers') }
   deleteProcessing(): void { unsupported('processing-time timers') }
 
@@ -205,7 +205,7 @@ class TriggerBench implements TriggerContext {
   advance(watermark: number): TriggerResult | null {
     this.watermark = watermark
     let result: TriggerResult | null = null
-    for (const [id, { window, time }] of [...this.timers]) {
+    for (const [id, { window, time }] of this.timers) {
       if (time > watermark) continue
       this.timers.delete(id)
       this.#window = window

@@ -1,0 +1,70 @@
+/** What lies in the output directories of a simulated disk, compared with what should. */
+import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
+import type { SimulatedDisk } from './storage.ts'
+import type { World } from './world.ts'
+
+export interface Comparison {
+  readonly lost: number
+  readonly duplicate: number
+  readonly corrupt: number
+  /** Names of files that are staged still. */
+  readonly staged: readonly string[]
+  /** Up to a few of the wrong lines. */
+  readonly examples: readonly string[]
+}
+
+const EXAMPLES = 5
+
+export function readOutput(disk: SimulatedDisk, directories: readonly string[]): {
+  readonly lines: readonly string[]
+  readonly staged: readonly string[]
+} {
+  const lines: string[] = []
+  const staged: string[] = []
+  for (const path of directories) {
+    const directory = disk.lookup(path)
+    if (!(directory instanceof SimulatedDirectory)) continue
+    for (const [name, file] of directory.entries) {
+      if (name.startsWith('.')) staged.push(`${path}/${name}`)
+      else if (file instanceof SimulatedFile) lines.push(...linesOf(file))
+    }
+  }
+  return { lines, staged }
+}
+
+function linesOf(file: SimulatedFile): string[] {
+  const text = new TextDecoder().decode(file.read(0, file.length))
+  const lines = text.split('\n')
+  const last = lines.pop()
+  // A line without its end is not a line of ours.
+  return last === '' ? lines : [...lines, `${last} (unfinished)`]
+}
+
+export function compareOutput(disk: SimulatedDisk, world: World): Comparison {
+  const { lines, staged } = readOutput(disk, world.directories)
+  const left = new Map(world.expected)
+  const examples: string[] = []
+  const example = (what: string, line: string): void => {
+    if (examples.length < EXAMPLES) examples.push(`${what} ${line.slice(0, 200)}`)
+  }
+  let duplicate = 0
+  let corrupt = 0
+  for (const line of lines) {
+    const wanted = left.get(line)
+    if (wanted === undefined) {
+      corrupt += 1
+      example('corrupt', line)
+    } else if (wanted === 0) {
+      duplicate += 1
+      example('duplicate', line)
+    } else {
+      left.set(line, wanted - 1)
+    }
+  }
+  let lost = 0
+  for (const [line, missing] of left) {
+    lost += missing
+    if (missing > 0) example('lost', line)
+  }
+  return { lost, duplicate, corrupt, staged, examples }
+}

@@ -1,0 +1,42 @@
+/** Runs a range of seeds and says what failed, with what is needed to look at it. */
+import { describe, expect, test } from 'vitest'
+import { simulate, type SimulationResult } from '../../src/host/simulator/simulator.ts'
+
+const CHUNK = 50
+const TIMEOUT_MS = 120_000
+
+export function describeFailure(result: SimulationResult): string {
+  const { seed, plan, violation } = result
+  return `SEED ${seed}\n${JSON.stringify(violation, null, 1)}\n${JSON.stringify(plan)}\nnpm run sim -- --seed ${seed}`
+}
+
+/** One test for every CHUNK seeds, and one that they were worth running. */
+export function seedsFinishExactly(from: number, howMany: number): void {
+  const sums = { crashes: 0, checkpoints: 0, restarts: 0, records: 0 }
+  const reached = new Map<string, number>()
+  describe(`${howMany} seeds from ${from}`, () => {
+    for (let first = from; first < from + howMany; first += CHUNK) {
+      test(`seeds ${first} to ${first + CHUNK - 1}: output equals the plain loop, whatever fails`, () => {
+        for (let seed = first; seed < first + CHUNK; seed++) {
+          const result = simulate(seed)
+          expect(result.violation === undefined ? 'fine' : describeFailure(result)).toBe('fine')
+          sums.crashes += result.crashes
+          sums.checkpoints += result.checkpoints
+          sums.restarts += result.restarts
+          sums.records += result.records
+          for (const [step, times] of result.reached) reached.set(step, (reached.get(step) ?? 0) + times)
+        }
+      }, TIMEOUT_MS)
+    }
+
+    test('these seeds did crash, restart, complete checkpoints and reach every kind of step', () => {
+      expect(sums.crashes).toBeGreaterThan(howMany / 2)
+      expect(sums.restarts).toBeGreaterThan(howMany / 2)
+      expect(sums.checkpoints).toBeGreaterThan(2 * howMany)
+      expect(sums.records).toBeGreaterThan(100 * howMany)
+      for (const step of ['cp.manifest.linked', 'commit.begin', 'commit.all', 'gc.1', 'restore.apply', 'stop.final']) {
+        expect(reached.get(step) ?? 0, step).toBeGreaterThan(100)
+      }
+    })
+  })
+}

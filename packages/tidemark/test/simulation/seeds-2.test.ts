@@ -1,0 +1,3 @@
+import { seedsFinishExactly } from './run-seeds.ts'
+
+seedsFinishExactly(501, 500)
