@@ -70,6 +70,8 @@ export function* openDirectory(ports: OpenPorts, directory: string, options: Ope
     const seen = yield* look(ports, directory, options)
     if (seen.kind !== 'go') return seen
     const { facts, decision, identity } = seen
+    // As in `prepare`, for one that was linked since then.
+    if (decision.kind === 'restore') yield* storage.syncDirectory(checkpointsDirectory(directory))
     const last = startsOf(facts).at(-1)
     const start: EpochStart = {
       epoch: mine,

@@ -65,6 +65,10 @@ export class PendingCheckpoint {
   get allAcknowledged(): boolean {
     return this.#waiting.size === 0
   }
+  /** Every subtask that had not left gave its last word: the job has ended with this checkpoint. */
+  get finished(): boolean {
+    return this.allAcknowledged && this.#ended === this.#acknowledged.size
+  }
   get abortable(): boolean {
     return this.state === 'preparing' || this.state === 'waiting'
   }

@@ -45,8 +45,8 @@ const BY_KIND: Readonly<Record<ErrorKind, ExitCode>> = {
   'not-found': EXIT.notFound,
 }
 
-/** Codes that say more than their kind. E069: an invariant of the engine is broken. */
-const BY_CODE: ReadonlyMap<string, ExitCode> = new Map([['E069', EXIT.internal]])
+/** Codes that say more than their kind. E084: an invariant of the engine is broken. */
+const BY_CODE: ReadonlyMap<string, ExitCode> = new Map([['E084', EXIT.internal]])
 
 export function exitCodeOf(error: { readonly code: string; readonly kind: ErrorKind }): ExitCode {
   return BY_CODE.get(error.code) ?? BY_KIND[error.kind]

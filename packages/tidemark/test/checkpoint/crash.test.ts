@@ -68,7 +68,7 @@ describe('crash at every storage operation of three checkpoints, retain 1', () =
         world.disk.killAll()
         seen.add(recoverAndVerify(world, job.completed(), `${kind} at operation ${at}`))
       }
-      expect([...seen].toSorted()).toEqual([0, 1, 2, 3])
+      expect([...seen].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3])
     })
 
     for (const survival of ['none', 'all', 'some'] as const satisfies readonly Survival[]) {

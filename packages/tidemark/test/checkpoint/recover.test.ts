@@ -230,7 +230,7 @@ describe('a manifest from a stranger', () => {
         if (key === 'restoredFrom' || typeof value === typeof manifest[key as keyof Manifest]) continue
         const broken = { ...manifest, [key]: value }
         if (JSON.stringify(broken) === JSON.stringify(manifest)) continue
-        expect(() => parse(broken), `${key} = ${String(value)}`).toThrowError(expect.objectContaining({ code: 'E050' }))
+        expect(() => parse(broken), `${key} = ${JSON.stringify(value)}`).toThrowError(expect.objectContaining({ code: 'E050' }))
       }
     }
   })

@@ -13,7 +13,7 @@ describe('exit codes', () => {
   })
 
   test('an engine that stopped itself ends with the code of a bug, not of the job', () => {
-    expect(exitCodeOf({ code: 'E069', kind: 'job' })).toBe(1)
+    expect(exitCodeOf({ code: 'E084', kind: 'job' })).toBe(1)
   })
 
   test('a forced end has the code of its signal, 128 + its number', () => {
