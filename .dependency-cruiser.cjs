@@ -54,7 +54,7 @@ module.exports = {
       name: 'world-at-the-edge',
       comment: 'node: and packages are for host, connector, rest and cli; types of a specification may go anywhere',
       severity: 'error',
-      from: { path: SRC, pathNot: [...EDGE.map((layer) => `${SRC}${layer}/`)] },
+      from: { path: SRC, pathNot: EDGE.map((layer) => `${SRC}${layer}/`) },
       to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'], dependencyTypesNot: ['type-only'] },
     },
     {

@@ -7,7 +7,7 @@
  * With CI=true (or --all-nodes) the engine's tests run on Node 22 and 24 as well; both come from
  * the registry as the package `node`. Closes with one line: N passed, N failed.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bold, CLI, dim, ensureInstalled, green, red, ROOT, runCommand } from './lib/workspace.mjs'
 
@@ -16,6 +16,7 @@ const OTHER_NODES = ['22', '24']
 const only = argument('--only')?.split(',')
 const allNodes = process.env.CI === 'true' || process.argv.includes('--all-nodes')
 const modules = (path) => join(ROOT, 'node_modules', path)
+const CASES = join(ROOT, 'packages/tidemark/test/conformance/cases')
 const reports = modules('.cache/tidemark-test')
 
 let passed = 0
@@ -81,6 +82,38 @@ async function otherNode(version) {
   return undefined
 }
 
+/**
+ * The cases that are part of the repository. What is not supported yet is printed and is no failure
+ * here; it never counts as passed.
+ */
+async function conformance() {
+  if (only !== undefined && !only.includes('conformance')) return
+  const name = 'conformance'
+  const cases = existsSync(CASES) ? readdirSync(CASES).filter((file) => file.endsWith('.json')) : []
+  if (cases.length === 0) return skipped(name, 'there are no cases in packages/tidemark/test/conformance/cases')
+  console.log(`\n${bold(`── ${name}`)}`)
+  for (const file of cases) {
+    const args = [join(ROOT, 'scripts/conformance.mjs'), join(CASES, file), '--json']
+    const { exitCode, output } = await runCommand(process.execPath, args, { quiet: true, timeoutMs: 5 * MINUTE })
+    process.stdout.write(output)
+    const counts = lastJsonLine(output) ?? { passed: 0, failed: 1, unsupported: 0 }
+    // A run that ended badly without a word of a failed or unsupported case has failed all the same.
+    const bad = exitCode !== 0 && counts.failed + counts.unsupported === 0 ? 1 : counts.failed
+    passed += counts.passed
+    failed += bad
+    summary.push(`${bad === 0 ? green('✓') : red('✗')} ${`${name} ${file}`.padEnd(26)} ${counts.passed} passed, ` +
+      `${bad} failed, ${counts.unsupported} unsupported`)
+  }
+}
+
+function lastJsonLine(output) {
+  try {
+    return JSON.parse(output.trimEnd().split('\n').at(-1))
+  } catch {
+    return undefined
+  }
+}
+
 await ensureInstalled()
 mkdirSync(reports, { recursive: true })
 await step('build', process.execPath, [join(ROOT, 'scripts/build.mjs')])
@@ -90,11 +123,7 @@ await step('layers', process.execPath, [
   modules('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'packages', 'examples',
 ])
 await vitest('unit', process.execPath, [])
-if (existsSync(join(ROOT, 'scripts/conformance.mjs'))) {
-  await step('conformance', process.execPath, [join(ROOT, 'scripts/conformance.mjs')])
-} else {
-  skipped('conformance', 'scripts/conformance.mjs is not there')
-}
+await conformance()
 for (const version of OTHER_NODES) {
   const name = `node${version}`
   if (only !== undefined ? !only.includes(name) : !allNodes) {

@@ -27,21 +27,23 @@ export function withSource(departures, source) {
 export const flightsSource = () => parquet(flightsFile(), { columns: ['date', 'delay', 'origin'] })
 
 /**
- * The plain loop: a Map of airports, each with a Map of hours. Of the obvious forms it was the
- * fastest; one Map with a key made of both spends most of its time making keys.
+ * The plain loop: a Map of hours, each with a Map of airports. Of the obvious forms that do not rely
+ * on the order of rows it is the fastest by far: what is being counted stays in the cache. Airports
+ * first takes 2.4 times as long, one Map with a key made of both 3 times.
  */
 export class Totals {
-  airports = new Map()
+  hours = new Map()
   rows = 0
 
   addAll(rows) {
-    const { airports } = this
+    const { hours } = this
     for (const { date, delay, origin } of rows) {
-      const start = Math.floor(+date / HOUR_MS) * HOUR_MS
-      let hours = airports.get(origin)
-      if (hours === undefined) airports.set(origin, (hours = new Map()))
-      const total = hours.get(start)
-      if (total === undefined) hours.set(start, { departures: 1, delay })
+      const at = date.getTime()
+      const start = at - (at % HOUR_MS)
+      let airports = hours.get(start)
+      if (airports === undefined) hours.set(start, (airports = new Map()))
+      const total = airports.get(origin)
+      if (total === undefined) airports.set(origin, { departures: 1, delay })
       else {
         total.departures += 1
         total.delay += delay
@@ -55,8 +57,8 @@ export class Totals {
     mkdirSync(directory, { recursive: true })
     const file = openSync(join(directory, 'totals.jsonl'), 'wx')
     let text = ''
-    for (const [airport, hours] of this.airports) {
-      for (const [start, { departures, delay }] of hours) {
+    for (const [start, airports] of this.hours) {
+      for (const [airport, { departures, delay }] of airports) {
         text += `${JSON.stringify({ airport, start, end: start + HOUR_MS, departures, delay })}\n`
         if (text.length < WRITE_CHARACTERS) continue
         writeSync(file, text)
@@ -69,6 +71,8 @@ export class Totals {
   }
 }
 
+const byText = (a, b) => (a < b ? -1 : a === b ? 0 : 1)
+
 /** Number of lines below `directory` and a digest of them, whatever their order. */
 export function digestOf(directory) {
   const lines = []
@@ -79,6 +83,6 @@ export function digestOf(directory) {
     for (const line of text.split('\n')) if (line !== '') lines.push(line)
   }
   const hash = createHash('sha256')
-  for (const line of lines.sort()) hash.update(line).update('\n')
+  for (const line of lines.sort(byText)) hash.update(line).update('\n')
   return `${lines.length} lines, sha256 ${hash.digest('hex').slice(0, 16)}`
 }

@@ -19,7 +19,7 @@ const nextTurn = () => new Promise((resolve) => { setImmediate(resolve) })
 
 const timers = {
   after(delayMs, fire) {
-    const timer = setTimeout(fire, delayMs)
+    const timer = setTimeout(() => fire(), delayMs)
     return { cancel: () => clearTimeout(timer) }
   },
 }

@@ -126,7 +126,7 @@ export function describeThrown(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
   if (thrown === null || thrown === undefined) return String(thrown)
   try {
-    return JSON.stringify(thrown) ?? String(thrown)
+    return JSON.stringify(thrown) ?? Object.prototype.toString.call(thrown)
   } catch {
     return Object.prototype.toString.call(thrown)
   }

@@ -9,7 +9,8 @@ import type { ErrorPlace, ErrorReport } from '../base/errors.ts'
 import type { Terminal } from './terminal.ts'
 
 const INDENT = '      '
-const ENGINE_ROOT = fileURLToPath(new URL('../../', import.meta.url))
+/** The engine's own code: src or dist. */
+const ENGINE_ROOT = fileURLToPath(new URL('../', import.meta.url))
 
 /** Lines for a terminal; `stack` adds frames of the user's code, with the engine's folded. */
 export function renderError(report: ErrorReport, terminal: Terminal, stack?: string): string {

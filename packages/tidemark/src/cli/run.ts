@@ -124,7 +124,7 @@ function showOutcome(run: Run, outcome: RunOutcome, tookMs: number): ExitCode {
   if (outcome.kind === 'failed') {
     const report = reportOf(outcome.error)
     if (flags.json) terminal.data(JSON.stringify({ kind: 'failed', error: report }))
-    else terminal.problem(`\n${renderError(report, terminal, stackOf(outcome.error))}`)
+    else terminal.problem(renderError(report, terminal, stackOf(outcome.error)))
     return exitCodeOf(outcome.error)
   }
   if (flags.json) terminal.data(JSON.stringify(outcome))

@@ -44,8 +44,8 @@ export interface DeployInit {
   readonly opened: OpenedDirectory
   readonly restored: RestoredJob
   readonly files: CheckpointFiles
-  fromSubtask(id: SubtaskId, message: FromSubtask): void
-  fence(): Io<void>
+  readonly fromSubtask: (id: SubtaskId, message: FromSubtask) => void
+  readonly fence: () => Io<void>
 }
 
 export interface SupervisorInit {

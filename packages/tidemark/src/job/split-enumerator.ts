@@ -23,8 +23,8 @@ export interface EnumeratorInit {
   readonly parallelism: number
   readonly ports: Ports
   readonly restored: RestoredOperator | undefined
-  send(subtask: number, message: ToSubtask): void
-  fail(error: unknown): void
+  readonly send: (subtask: number, message: ToSubtask) => void
+  readonly fail: (error: unknown) => void
 }
 
 interface Stored {

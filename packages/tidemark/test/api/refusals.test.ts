@@ -16,7 +16,7 @@ type Exact = JobBuilder<'exactly-once'>
 type Numbers = Stream<number, 'exactly-once'>
 const LIVE = 'live: cannot rewind after a failure'
 const PLAIN = 'plain: can neither roll back nor de-duplicate'
-const refusal = (build: (j: Exact) => void): StreamError => errorOf(() => buildGraph(job('refused', build)))
+const refusal = (build: (j: Exact) => unknown): StreamError => errorOf(() => buildGraph(job('refused', build)))
 /** With a source and a sink around, so that nothing else is wrong. */
 const refusalOf = (use: (s: Stream<number, 'exactly-once'>) => unknown): StreamError => refusal((j) => {
   const s = j.from('n', source<number>())

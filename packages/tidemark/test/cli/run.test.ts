@@ -71,7 +71,7 @@ describe('tidemark run', () => {
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('the first %s stops with a final checkpoint, and the next run goes on', async (signal) => {
-    const cli = start('--json')
+    const cli = start('--json', '-c', 'count=4000')
     await cli.until('checkpoint', checkpointed(cli))
     cli.child.kill(signal)
     const ended = await cli.ended
@@ -82,6 +82,7 @@ describe('tidemark run', () => {
 
     const next = await runCli(args('--json', '-c', 'count=4000', '-c', 'rate=1000000'))
     expect(jsonLines(next.stdout)[0]).toMatchObject({ kind: 'started', restoredFrom: { checkpoint: outcome?.['checkpoint'] } })
+    expect(windows()).toEqual(fullWindows(400))
   })
 
   test('after SIGKILL the same command goes on and no total is changed', async () => {
@@ -111,14 +112,14 @@ describe('tidemark run', () => {
     const ended = await runCli(args('-c', 'throwAt=50', '-c', 'restartAttempts=1', '-c', 'rate=10000'))
     expect(ended.exitCode).toBe(3)
     expect(ended.stderr).toContain('number 50 is not liked')
-    expect(ended.stderr).toContain('endless.ts:15')
+    expect(ended.stderr).toContain('endless.ts:14')
     expect(ended.stderr).toContain('restart 1 at once')
     expect(place.pid()).toBeUndefined()
   })
 
   test('another output on the same state directory is refused with both values and exit code 4', async () => {
     await runCli(args('-c', 'count=100', '-c', 'rate=100000'))
-    const ended = await runCli(['run', fixture('endless.ts'), '--state', place.state, '-c', `out=${place.root}/other`])
+    const ended = await runCli(['run', fixture('endless.ts'), '--state', place.state, '-c', 'count=100', '-c', `out=${place.root}/other`])
     expect(ended.exitCode).toBe(4)
     expect(ended.stderr).toContain('E035')
     expect(ended.stderr).toContain(place.out)

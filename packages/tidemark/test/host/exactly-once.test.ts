@@ -105,12 +105,13 @@ describe('after a failure inside the process', () => {
   test('cancel is like a kill: the next run goes on from the last checkpoint', async () => {
     const { input, out, state } = place()
     let seen = 0
-    let handle: JobHandle | undefined
+    const running: JobHandle[] = []
     const tap = (): void => {
       seen += 1
-      if (seen === 11_000) handle?.cancel()
+      if (seen === 11_000) running[0]?.cancel()
     }
-    handle = startJob(beadJob({ input, out, splitBytes: 20_000, tap }), { parallelism: 2, stateDirectory: state })
+    const handle = startJob(beadJob({ input, out, splitBytes: 20_000, tap }), { parallelism: 2, stateDirectory: state })
+    running.push(handle)
     expect((await handle.done).kind).toBe('cancelled')
     finished(await startJob(beadJob({ input, out }), { parallelism: 3, stateDirectory: state }).done)
     expect(committedLines(out)).toEqual(expected)

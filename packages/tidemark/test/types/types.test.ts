@@ -54,7 +54,8 @@ function check(text: string): string[] {
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, here)
   const path = `${here}virtual.ts`
   const host = ts.createCompilerHost(options)
-  const { getSourceFile, fileExists } = host
+  const getSourceFile = host.getSourceFile.bind(host)
+  const fileExists = host.fileExists.bind(host)
   host.fileExists = (name) => name === path || fileExists(name)
   host.getSourceFile = (name, language, ...rest) =>
     name === path ? ts.createSourceFile(name, text, language) : getSourceFile(name, language, ...rest)

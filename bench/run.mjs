@@ -1,0 +1,163 @@
+/**
+ * Measures the engine beside the least that could do the same work.
+ *
+ *   npm run bench -- [flights|chain|startup|all] [--json] [--pairs N] [--no-save]
+ *
+ * README.md says what is measured and what is not.
+ */
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { build } from '../scripts/build.mjs'
+import { buildStamp, commit, load, machine, quietLoad } from './lib/machine.mjs'
+import { interleave, ratio, runSide, series, waitedShare } from './lib/pairs.mjs'
+import { startUp } from './lib/startup.mjs'
+import { summary } from './lib/stats.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
+const CHAIN_RECORDS = 8_000_000
+const DEFAULT_PAIRS = { flights: 7, chain: 9, startup: 11 }
+
+const side = (name) => fileURLToPath(new URL(`./sides/${name}.mjs`, import.meta.url))
+
+async function inDirectory(use) {
+  const directory = mkdtempSync(join(tmpdir(), 'tidemark-bench-'))
+  try {
+    return await use(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Within the limit, above it, or not to be told apart from it: the middle half of the runs decides. */
+function verdictOf({ p25, p75 }, limit) {
+  if (limit === undefined) return undefined
+  if (p75 <= limit) return 'met'
+  return p25 > limit ? 'missed' : 'unclear'
+}
+
+/** One line of the result: engine compared with `base`, which must be met only if there is a limit. */
+function compared(bench, results, base, limit) {
+  const wall = ratio(results, 'engine', base, 'wallMs')
+  return {
+    bench, base, unit: 'ratio',
+    ...(limit === undefined ? {} : { limit, verdict: verdictOf(wall, limit) }),
+    wall,
+    cpu: ratio(results, 'engine', base, 'cpuMs'),
+    engineMs: series(results, 'engine', 'wallMs'),
+    baseMs: series(results, base, 'wallMs'),
+    engineRssMb: series(results, 'engine', 'maxRssMb').median,
+    baseRssMb: series(results, base, 'maxRssMb').median,
+    waited: waitedShare(results)?.median,
+  }
+}
+
+async function flights(input, limit, context) {
+  const results = await interleave({
+    ...context(`flights, ${input}`),
+    sides: ['engine', 'loop', 'map'],
+    run: (name) => inDirectory((directory) => runSide(side('flights'), [input, name, directory])),
+  })
+  const bench = `flights-${input}`
+  return [compared(bench, results, 'loop', limit), compared(bench, results, 'map', limit)]
+}
+
+const BENCHES = {
+  async flights(context) {
+    return [...await flights('read', 1.3, context), ...await flights('decoded', 3, context)]
+  },
+  async chain(context) {
+    const results = await interleave({
+      ...context('chain'),
+      sides: ['engine', 'loop', 'batches'],
+      run: (name) => runSide(side('chain'), [name, String(CHAIN_RECORDS)]),
+    })
+    return [compared('chain', results, 'loop', 3), compared('chain', results, 'batches')]
+  },
+  async startup(context) {
+    const results = await interleave({
+      ...context('start-up'), sides: ['engine', 'reader', 'node'], run: startUp,
+    })
+    const row = (name, mark, limit) => {
+      const wall = series(results, name, mark)
+      return {
+        bench: 'startup', base: `${name}: ${mark}`, unit: 'ms', wall,
+        ...(limit === undefined ? {} : { limit, verdict: verdictOf(wall, limit) }),
+      }
+    }
+    return [
+      row('engine', 'record', 600), row('engine', 'evaluated'), row('engine', 'discover'), row('engine', 'open'),
+      row('reader', 'record'), row('node', 'record'),
+    ]
+  },
+}
+
+function shown({ bench, base, unit, limit, verdict, wall, cpu, engineMs, baseMs, waited }) {
+  const number = (value) => (unit === 'ratio' ? value.toFixed(2) : String(Math.round(value)))
+  const spread = `${number(wall.median)} [${number(wall.p25)} to ${number(wall.p75)}]`
+  const name = unit === 'ratio' ? `${bench} / ${base}` : `${bench}, ${base}`
+  const target = limit === undefined ? '' : `  limit ${limit}: ${verdict}`
+  const more = unit === 'ratio'
+    ? `  cpu ${cpu.median.toFixed(2)}  (${Math.round(engineMs.median)} ms / ${Math.round(baseMs.median)} ms` +
+      `${waited === undefined ? '' : `, ${Math.round(waited * 100)} % waiting for a core`})`
+    : ' ms'
+  return `  ${name.padEnd(26)} ${spread.padEnd(24)}${more}${target}`
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      pairs: { type: 'string' },
+      'no-save': { type: 'boolean', default: false },
+    },
+  })
+  const names = Object.keys(BENCHES)
+  const wanted = positionals.length === 0 || positionals.includes('all') ? names : positionals
+  const unknown = wanted.find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(', ')}, all`)
+  const pairs = values.pairs === undefined ? undefined : Number(values.pairs)
+  if (pairs !== undefined && !(Number.isInteger(pairs) && pairs >= 1)) throw new Error('--pairs needs a whole number from 1')
+
+  await build()
+  const stamp = buildStamp(ROOT)
+  const note = (text) => process.stderr.write(`${text}\n`)
+  note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
+  for (const name of wanted) {
+    const loads = [load()]
+    const rounds = pairs ?? DEFAULT_PAIRS[name]
+    const rows = await BENCHES[name]((label) => ({
+      rounds,
+      onRound: (done, all) => {
+        loads.push(load())
+        note(`  ${label}: ${done === 0 ? 'warm-up done' : `round ${done} of ${all}`}, load ${loads.at(-1)}`)
+      },
+    }))
+    if (buildStamp(ROOT) !== stamp) throw new Error('the build changed while it was measured: the results are void')
+    save(rows, { stamp, loads, values })
+  }
+}
+
+function save(rows, { stamp, loads, values }) {
+  const when = new Date().toISOString()
+  const about = { when, commit: commit(ROOT), build: stamp, machine: machine(), load: summary(loads) }
+  for (const row of rows) {
+    const line = JSON.stringify({ ...row, ...about })
+    console.log(values.json ? line : shown(row))
+    if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
+  }
+  if (about.load.median > quietLoad() && !values.json) {
+    console.log(`  The load was ${about.load.median}: other processes took part of the cores. Trust cpu more than wall.`)
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
