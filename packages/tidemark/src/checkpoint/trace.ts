@@ -4,7 +4,7 @@
  * Filled by the coordinator, written next to the checkpoint after it ended, read by people and by
  * whatever explains a slow or failed checkpoint, also of a job that is no longer running.
  *
- *   TR-1  Bounded; never fsynced; a failure to write it is no failure of the checkpoint.
+ *   CT-1  Bounded; never fsynced; a failure to write it is no failure of the checkpoint.
  */
 import type { CheckpointId } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'

@@ -5,10 +5,10 @@
  * chunks without waiting and is woken when one has come.
  *
  * Invariants
- *   CH-1  Chunks follow each other without gap from the offset asked for; for gzip, offsets count
+ *   CK-1  Chunks follow each other without gap from the offset asked for; for gzip, offsets count
  *         uncompressed bytes and what lies before the offset is decompressed and dropped.
- *   CH-2  At most READ_AHEAD chunks wait; the file is not read further until one is taken.
- *   CH-3  After `close` nothing is woken or failed, and the file is closed once no read is under way
+ *   CK-2  At most READ_AHEAD chunks wait; the file is not read further until one is taken.
+ *   CK-3  After `close` nothing is woken or failed, and the file is closed once no read is under way
  *         (closing a descriptor under a read could hit the next file that gets its number).
  */
 import { createGunzip, type Gunzip } from 'node:zlib'

@@ -4,9 +4,9 @@
  * Owns nothing. Called by the discovery and by the readers of jsonl, csv and parquet.
  *
  * Invariants
- *   IN-1  Files of a directory come sorted by name (code units): the order in which they are read.
- *   IN-2  Names that start with '.' or end in '.tmp' are never input: a file is moved into place whole.
- *   IN-3  A file whose size or checksum of the first 64 KB differs from its split is refused (E102).
+ *   FI-1  Files of a directory come sorted by name (code units): the order in which they are read.
+ *   FI-2  Names that start with '.' or end in '.tmp' are never input: a file is moved into place whole.
+ *   FI-3  A file whose size or checksum of the first 64 KB differs from its split is refused (E102).
  *
  * Source: Flink FileSource, NonSplittingRecursiveEnumerator and its default file filter.
  */

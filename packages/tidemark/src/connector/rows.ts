@@ -8,11 +8,11 @@
  * a row is a slice of that string, or is decoded from its bytes where the block is not plain ASCII.
  *
  * Invariants
- *   RW-1  A split [start, end) owns the rows that start within it; a row that starts before `start` is
+ *   RO-1  A split [start, end) owns the rows that start within it; a row that starts before `start` is
  *         the previous split's, even where it ends in this one.
- *   RW-2  `position` is the byte offset of the first row not yet returned, or of the bytes before it
+ *   RO-2  `position` is the byte offset of the first row not yet returned, or of the bytes before it
  *         that hold no row; at `start` it means "the first row this split owns".
- *   RW-3  `poll` stops after `max` rows or SLICE_MS, and never waits.
+ *   RO-3  `poll` stops after `max` rows or SLICE_MS, and never waits.
  *
  * Source: Hadoop LineRecordReader (ownership by start of line), Flink FLIP-27.
  */

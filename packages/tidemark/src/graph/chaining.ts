@@ -5,10 +5,10 @@
  * wherever no record changes subtask. A chain is a tree: one operator may feed several. Pure; called
  * by hosts and by `tidemark graph`.
  *
- *   CH-1  Every logical edge becomes exactly one chain link or exactly one job edge.
- *   CH-2  Every operator is in exactly one vertex; the head alone has inputs from other vertices.
- *   CH-3  Same graph and parallelism, same result: indices and names do not depend on anything else.
- *   CH-4  A forward edge of a job edge joins subtasks one to one, so its ends have equal parallelism.
+ *   JG-1  Every logical edge becomes exactly one chain link or exactly one job edge.
+ *   JG-2  Every operator is in exactly one vertex; the head alone has inputs from other vertices.
+ *   JG-3  Same graph and parallelism, same result: indices and names do not depend on anything else.
+ *   JG-4  A forward edge of a job edge joins subtasks one to one, so its ends have equal parallelism.
  *
  * Source: Flink StreamingJobGraphGenerator (isChainable).
  */

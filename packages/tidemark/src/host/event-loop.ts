@@ -13,11 +13,14 @@ export class EventLoop implements Executor {
   #mail: (() => void)[] = []
   #scheduled = false
   #stopped = false
-  readonly #work: () => boolean
+  readonly #work: (deadlineMs: number) => boolean
   readonly #fatal: (error: unknown) => void
 
-  /** `work` does a little and says whether there is more; `fatal` gets what escapes (a broken invariant). */
-  constructor(work: () => boolean, fatal: (error: unknown) => void) {
+  /**
+   * `work` does what it can until `deadlineMs` (as performance.now()) and says whether it did anything;
+   * `fatal` gets what escapes: a broken invariant.
+   */
+  constructor(work: (deadlineMs: number) => boolean, fatal: (error: unknown) => void) {
     this.#work = work
     this.#fatal = fatal
   }
@@ -49,7 +52,7 @@ export class EventLoop implements Executor {
           this.#mail = []
           for (const run of mail) run()
         }
-        more = this.#work() || this.#mail.length > 0
+        more = this.#work(deadline) || this.#mail.length > 0
       }
       if (more) this.wake()
     } catch (error) {

@@ -16,7 +16,7 @@ import { PrintHub, type PrintLine } from './print-hub.ts'
 import { realPorts } from './real-ports.ts'
 
 /** Steps a subtask takes before the next one has its turn. */
-const STEPS_A_TURN = 4
+const STEPS_IN_A_ROW = 4
 
 export interface InProcessInit {
   readonly graph: JobGraph
@@ -45,12 +45,13 @@ export class InProcessHost {
   readonly #options: TaskOptions
   #deployment: Deployment | undefined
   #subtasks: readonly Subtask[] = []
+  #next = 0
   #past = { late: 0, invalid: 0 }
 
   constructor(init: InProcessInit) {
     this.#options = { ...DEFAULT_TASK_OPTIONS, ...init.options }
     this.#prints = new PrintHub(init.print)
-    this.#loop = new EventLoop(() => this.#runSubtasks(), (error) => init.onBroken(error))
+    this.#loop = new EventLoop((deadlineMs) => this.#runSubtasks(deadlineMs), (error) => init.onBroken(error))
     this.#ports = realPorts({ executor: this.#loop, storage: init.storage, log: init.log, probe: init.probe })
     this.#supervisor = new JobSupervisor({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
@@ -104,12 +105,17 @@ export class InProcessHost {
     return this.#deployment?.watermark
   }
 
-  #runSubtasks(): boolean {
+  /** One round over all subtasks, or as far as the time goes; the next round begins where this one ended. */
+  #runSubtasks(deadlineMs: number): boolean {
+    const subtasks = this.#subtasks
     let ran = false
-    for (const subtask of this.#subtasks) {
-      for (let i = 0; i < STEPS_A_TURN && subtask.runnable; i++) {
+    for (let i = 0; i < subtasks.length; i++) {
+      const subtask = subtasks[this.#next % subtasks.length] as Subtask
+      this.#next = (this.#next + 1) % subtasks.length
+      for (let steps = 0; steps < STEPS_IN_A_ROW && subtask.runnable; steps++) {
         subtask.step()
         ran = true
+        if (performance.now() >= deadlineMs) return true
       }
     }
     return ran

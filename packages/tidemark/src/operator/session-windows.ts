@@ -4,9 +4,9 @@
  * Owned by the general window operator, one instance per key. What a merged window holds stays under the
  * first of the windows it came from, its state window, so that a merge moves as little as it can.
  *
- *   SE-1  No two windows of a key overlap or touch; so a start names at most one of them, and at most
+ *   SN-1  No two windows of a key overlap or touch; so a start names at most one of them, and at most
  *         one state window.
- *   SE-2  The mapping from window to state window is itself state, and survives restores.
+ *   SN-2  The mapping from window to state window is itself state, and survives restores.
  */
 import { assert } from '../base/assert.ts'
 import type { Window } from '../graph/window-spec.ts'

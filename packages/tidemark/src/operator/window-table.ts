@@ -4,7 +4,7 @@
  * Owned by the general window operator: one table for contents, one for the triggers' numbers.
  *
  *   WT-1  Within a key a start names at most one window: tumbling and sliding windows have one size,
- *         sessions never touch (SE-1). So the start alone is the key of the inner map.
+ *         sessions never touch (SN-1). So the start alone is the key of the inner map.
  */
 import type { Key } from '../graph/key.ts'
 import type { Window } from '../graph/window-spec.ts'

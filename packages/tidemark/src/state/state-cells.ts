@@ -4,9 +4,9 @@
  * A cell is what one key owns in one state: a value, a list, a map. With a TTL each value in it is
  * wrapped with the time of its last write (Flink's OnCreateAndWrite, NeverReturnExpired).
  *
- *   SC-1  An expired value is never visible: not through a handle and not in a snapshot.
- *   SC-2  An empty cell is not kept, so equal state means equal entries.
- *   SC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
+ *   TC-1  An expired value is never visible: not through a handle and not in a snapshot.
+ *   TC-2  An empty cell is not kept, so equal state means equal entries.
+ *   TC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { isStreamError } from '../base/errors.ts'

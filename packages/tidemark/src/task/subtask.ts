@@ -36,6 +36,7 @@ import { E060_SUBTASK_FAILED } from './errors.ts'
 import type { InputGate } from './input-gate.ts'
 import type { NamedSnapshot, OperatorChain } from './operator-chain.ts'
 import type { TaskOptions } from './options.ts'
+import { Pace } from './pace.ts'
 import type { Pressure } from './record-writer.ts'
 
 export interface SegmentWriter {
@@ -76,6 +77,8 @@ export class Subtask {
   readonly #valve: WatermarkValve | undefined
   readonly #barriers: BarrierHandler
   readonly #mail: (() => void)[] = []
+  readonly #pace: Pace
+  readonly #sourcePace: Pace
   readonly #abortedBeforeStart = new Set<number>()
   readonly #endedData = new Set<number>()
   #state: SubtaskState = 'created'
@@ -91,6 +94,8 @@ export class Subtask {
   constructor(init: SubtaskInit, createChain: (hooks: ChainHooks) => OperatorChain) {
     this.#init = init
     this.#lastCheckpoint = init.restoredCheckpoint
+    this.#pace = new Pace(init.options.batchRecords)
+    this.#sourcePace = new Pace(init.options.sourceBatchRecords)
     const channels = init.gate.channels.length
     this.#valve = channels === 0 ? undefined : new WatermarkValve(channels)
     this.#chain = createChain({
@@ -193,8 +198,12 @@ export class Subtask {
   }
 
   #pollSource(source: SourceOperator): void {
-    this.#init.ports.probe('src.poll')
-    const result = source.poll(this.#init.options.sourceBatchRecords)
+    const { clock, probe } = this.#init.ports
+    probe('src.poll')
+    const { records } = this.#sourcePace
+    const began = clock.monotonicMs()
+    const result = source.poll(records)
+    this.#sourcePace.took(records, clock.monotonicMs() - began)
     if (source.takeSplitRequest()) this.#send({ kind: 'request-split', operator: source.name })
     if (result === 'end') {
       this.#sourceMayHaveMore = false
@@ -245,19 +254,23 @@ export class Subtask {
     }
   }
 
-  /** Stops between two records when an output became full; the rest of the batch waits here. */
+  /** Stops between two records when an output became full or it took long; the rest waits here. */
   #resumeBatch(): void {
     const partial = this.#partial
     assert(partial !== undefined, 'a batch is being read')
     const { values, timestamps } = partial.batch
     const { collect } = this.#chain.head
-    const { pressure } = this.#init
-    let i = partial.next
-    while (i < values.length) {
+    const { pressure, ports: { clock } } = this.#init
+    const first = partial.next
+    const end = Math.min(values.length, first + this.#pace.records)
+    const began = clock.monotonicMs()
+    let i = first
+    while (i < end) {
       collect(values[i], timestamps[i] as number)
       i += 1
       if (pressure.full) break
     }
+    this.#pace.took(i - first, clock.monotonicMs() - began)
     if (i === values.length) this.#partial = undefined
     else partial.next = i
   }

@@ -232,7 +232,7 @@ test('E012: an asynchronous schema is refused at the first write', () => {
   expect(() => backend().declare('v', { ...value, schema }).set(1)).toThrow(code('E012'))
 })
 
-test('SC-1: nothing that has expired is seen or saved; a write renews it', () => {
+test('TC-1: nothing that has expired is seen or saved; a write renews it', () => {
   let now = 1_000
   const b = backend({ now: () => now })
   const ttl = { ttlMs: 100 }
@@ -266,7 +266,7 @@ test('SC-1: nothing that has expired is seen or saved; a write renews it', () =>
   expect(b.snapshot().flatMap(({ groups }) => groups)).toEqual([])
 })
 
-test('SC-1: a snapshot leaves out what has expired, also where nobody has read it since', () => {
+test('TC-1: a snapshot leaves out what has expired, also where nobody has read it since', () => {
   let now = 0
   const b = backend({ now: () => now })
   const ttl = { ttlMs: 10 }

@@ -22,7 +22,7 @@ import { Trace } from './trace.ts'
 import { drawProcess, drawWorld, POISONED, type World, type WorldPlan } from './world.ts'
 
 /** After so many steps faults end, whatever has not happened yet. */
-const SAFETY_STEPS = 30_000
+const SAFETY_STEPS = 8_000
 /** So many more and the job must have finished. */
 const LIVENESS_STEPS = 150_000
 /** After so many starts faults end, too. */

@@ -3,7 +3,7 @@
  *
  * Owned by the simulator, written to by everything in it. The hash is how two runs are compared.
  *
- *   TR-1  Writing to the trace decides nothing: a recorded run and an unrecorded one have one hash.
+ *   SX-1  Writing to the trace decides nothing: a recorded run and an unrecorded one have one hash.
  */
 const MAX_LINES = 200_000
 
