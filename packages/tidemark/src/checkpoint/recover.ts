@@ -8,6 +8,8 @@
  *   RV-3  A lineage that completed a checkpoint never starts empty unless `fresh` was asked for.
  *   RV-4  'already-finished' needs the mark that all commits are confirmed; a final checkpoint
  *         without it is restored, so that its commits are made up for.
+ *   RV-5  A file whose name is gone is noticed by what refers to it: a manifest of a later term than any
+ *         that is recorded, and a mark of the end above the newest manifest, refuse the start.
  *
  * Source: decisions D4, D5; FLINK-22502, FLINK-34518.
  */
@@ -18,7 +20,7 @@ import {
   E034_MAX_PARALLELISM_CHANGED, E035_RESOURCE_CHANGED, E036_OTHER_JOB, E044_STATE_GONE, E045_NEWEST_UNREADABLE,
   E047_NO_SUCH_CHECKPOINT, E050_DOCUMENT_DAMAGED,
 } from './errors.ts'
-import { manifestFile } from './layout.ts'
+import { epochStartFile, manifestFile } from './layout.ts'
 import type { Manifest } from './manifest.ts'
 import type { Facts } from './read.ts'
 
@@ -51,10 +53,12 @@ export function decideRecovery(directory: string, facts: Facts, options: Recover
   // The head of the chain must be known; a damaged record further back hides only older checkpoints.
   const head = facts.epochs.at(-1)
   if (head?.kind === 'damaged') return { kind: 'refuse', error: head.error }
+  const lost = lostStart(directory, facts, head?.epoch ?? 0)
+  if (lost !== undefined) return { kind: 'refuse', error: lost }
   const reachable = reachableManifests(facts)
   if (options.from !== undefined) return chosen(directory, facts, reachable, options.from)
   const newest = reachable.at(-1)
-  const problem = damagedAbove(directory, facts, newest)
+  const problem = damagedAbove(directory, facts, newest) ?? lostEnd(directory, facts, newest, head?.start.lineage)
   if (problem !== undefined) return { kind: 'refuse', error: problem }
   if (newest === undefined) return startEmpty(directory, facts, head?.start)
   const done = facts.finished.some(
@@ -76,6 +80,32 @@ function damagedAbove(directory: string, facts: Facts, newest: Manifest | undefi
     return unreadable(directory, fact.id, error, newest)
   }
   return undefined
+}
+
+/** A term is recorded durably before it completes anything: without its record its manifests would be passed over. */
+function lostStart(directory: string, facts: Facts, newestStarted: number): StreamError | undefined {
+  for (const fact of facts.manifests.toReversed()) {
+    if (fact.kind === 'damaged' || fact.manifest.jobId !== facts.identity?.jobId) continue
+    const { epoch, checkpoint } = fact.manifest
+    if (epoch <= newestStarted) continue
+    const file = epochStartFile(directory, epoch)
+    const problem = `it is missing, although checkpoint #${checkpoint} was completed in that term`
+    return E050_DOCUMENT_DAMAGED({ file, offset: 0, problem }, { place: { file, checkpoint } })
+  }
+  return undefined
+}
+
+/** The job ended with a checkpoint that is gone: what is before it is committed and must not come again. */
+function lostEnd(
+  directory: string, facts: Facts, newest: Manifest | undefined, lineage: number | undefined,
+): StreamError | undefined {
+  if (newest === undefined) return undefined
+  const mark = facts.finished.find((one) => one.lineage === lineage && one.checkpoint > newest.checkpoint)
+  if (mark === undefined) return undefined
+  const file = manifestFile(directory, mark.checkpoint)
+  const cause = E050_DOCUMENT_DAMAGED(
+    { file, offset: 0, problem: 'it is missing, although the job ended with it' }, { place: { file } })
+  return unreadable(directory, mark.checkpoint, cause, newest)
 }
 
 function chosen(

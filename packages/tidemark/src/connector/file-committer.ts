@@ -11,6 +11,8 @@
  *         both names is durable.
  *   FC-3  Neither name there, or content that is not ours, is never success (law SK-4).
  *   FC-4  Only names with the prefix of this job and this operator are ever removed.
+ *   FC-5  A part that an earlier term staged may have lain on the disk for long: it is read and compared
+ *         before it gets its final name. One of this term was closed and synced moments ago.
  */
 import { crc32 } from 'node:zlib'
 import { isStreamError } from '../base/errors.ts'
@@ -30,12 +32,15 @@ export class FileCommitter implements Committer {
   readonly #probe: Probe
   readonly #directory: string
   readonly #prefix: string
+  /** What the names staged in this term begin with. */
+  readonly #ours: string
 
   constructor(context: SinkContext, directory: string) {
     this.#storage = context.storage
     this.#probe = context.ports.probe
     this.#directory = directory
     this.#prefix = stagedPrefix(context.jobId, context.operator)
+    this.#ours = `${this.#prefix}${context.epoch}~`
   }
 
   *commit(committables: readonly unknown[]): Io<void> {
@@ -70,8 +75,18 @@ export class FileCommitter implements Committer {
       const reason = `its staged file has ${info.sizeBytes} bytes instead of ${file.bytes}`
       throw E105_OUTPUT_LOST({ staged, final: this.#at(file.final), reason })
     }
+    if (!file.staged.startsWith(this.#ours)) yield* this.#checkStaged(file)
     const outcome = yield* this.#link(staged, this.#at(file.final))
     if (outcome !== 'linked') yield* this.#wasCommitted(file, 'its staged file vanished')
+  }
+
+  /** FC-5. */
+  *#checkStaged(file: FileCommittable): Io<void> {
+    const staged = this.#at(file.staged)
+    const found = yield* this.#contentOf(staged)
+    if (found === undefined || (found.sizeBytes === file.bytes && found.crc32 === file.crc32)) return
+    const reason = `the checksum of its staged file is ${found.crc32} instead of ${file.crc32}`
+    throw E105_OUTPUT_LOST({ staged, final: this.#at(file.final), reason }, { place: { file: staged } })
   }
 
   *#link(from: string, to: string): Io<'linked' | 'exists' | 'missing'> {

@@ -26,7 +26,9 @@ export interface Branch {
 
 type Draw = (random: Prng, name: string) => Branch
 
-const KINDS: readonly Draw[] = [tumblingBranch, slidingBranch, processBranch, rollingBranch, cascadeBranch, flatBranch]
+const KINDS: readonly Draw[] = [
+  tumblingBranch, slidingBranch, processBranch, rollingBranch, cascadeBranch, flatBranch,
+]
 
 export function drawBranches(random: Prng, howMany: number): Branch[] {
   return Array.from({ length: howMany }, (_, i) => random.pick(KINDS)(random, `b${i}`))
@@ -34,10 +36,11 @@ export function drawBranches(random: Prng, howMany: number): Branch[] {
 
 const floor = (at: number, size: number, offset: number): number => Math.floor((at - offset) / size) * size + offset
 
+type Entry = readonly [key: number, start: number, value: number]
 interface Total { n: number; sum: number; max: number }
 
 /** Totals per key and window start; the only way the oracle groups anything. */
-function totals(entries: readonly (readonly [key: number, start: number, value: number])[]): [number, number, Total][] {
+function totals(entries: readonly Entry[]): [key: number, start: number, total: Total][] {
   const groups = new Map<string, [number, number, Total]>()
   for (const [key, start, value] of entries) {
     const id = `${key}@${start}`
@@ -97,7 +100,8 @@ function slidingBranch(random: Prng, name: string): Branch {
           entries.push([row.key, start, row.value])
         }
       }
-      return totals(entries).map(([key, start, { n, sum: total }]) => ({ b: name, key: `k${key}`, start, n, sum: total }))
+      return totals(entries)
+        .map(([key, start, { n, sum: total }]) => ({ b: name, key: `k${key}`, start, n, sum: total }))
     },
   }
 }

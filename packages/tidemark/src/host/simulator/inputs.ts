@@ -37,7 +37,7 @@ export interface Input {
   readonly file?: { readonly path: string; readonly text: string }
 }
 
-/** Event time begins here; no window border falls on it. */
+/** Event time begins here, within a window of every size. */
 const BEGIN_MS = 1_000_003
 
 export function drawInput(random: Prng, name: string, firstId: number, keys: number): Input {

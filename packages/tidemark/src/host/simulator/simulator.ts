@@ -297,6 +297,9 @@ function isTransient(error: StreamError): boolean {
 }
 
 function describe(thrown: unknown): string {
-  if (isStreamError(thrown)) return `${thrown.code} ${thrown.message}${thrown.cause instanceof Error ? `\n${thrown.cause.stack}` : ''}`
+  if (isStreamError(thrown)) {
+    const cause = thrown.cause instanceof Error ? `\n${thrown.cause.stack}` : ''
+    return `${thrown.code} ${thrown.message}${cause}`
+  }
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
 }

@@ -71,7 +71,9 @@ export function drawWorld(seed: number): World {
   const poison = new Map(faults.poison)
   const checkpoint = {
     every: plan.checkpointEveryMs, retain: plan.retain,
-    timeout: faults.slowSyncMs > 0 ? random.pick([400, 60_000]) : 60_000, minPause: random.pick([0, 0, 10]), tolerableFailures: random.pick([0, 2, 20]),
+    timeout: faults.slowSyncMs > 0 ? random.pick([400, 60_000]) : 60_000,
+    minPause: random.pick([0, 0, 10]),
+    tolerableFailures: random.pick([0, 2, 20]),
   }
   const options = { checkpoint, restart: plan.restart, maxParallelism: plan.maxParallelism }
   const simulated = job('simulated', options, (j) => {
