@@ -137,7 +137,7 @@ describe('tidemark run', () => {
   })
 
   test('a second SIGINT ends at once with exit code 130, while the final checkpoint still waits', async () => {
-    const cli = new RunningCli(['run', fixture('slow.ts'), '--state', place.state])
+    const cli = new RunningCli(['run', fixture('stuck.ts'), '--state', place.state])
     running.push(cli)
     await cli.until('first line', () => cli.stdout !== '')
     cli.child.kill('SIGINT')
