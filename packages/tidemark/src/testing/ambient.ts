@@ -56,7 +56,8 @@ export function virtualised<T>(world: AmbientWorld, log: AmbientLog, run: () => 
   const undo: (() => void)[] = []
   const replace = (target: object, name: string, value: unknown): void => {
     const before = Object.getOwnPropertyDescriptor(target, name)
-    Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: before?.enumerable ?? true })
+    const enumerable = before?.enumerable ?? true
+    Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable })
     undo.push(() => {
       if (before === undefined) delete (target as Globals)[name]
       else Object.defineProperty(target, name, before)

@@ -5,7 +5,7 @@
  * and can be given to another harness.
  */
 import { start, type Io } from '../base/io.ts'
-import { SimulatedDirectory, SimulatedFile } from '../host/simulator/inodes.ts'
+import { SimulatedFile, type SimulatedDirectory } from '../host/simulator/inodes.ts'
 import { SimulatedDisk } from '../host/simulator/storage.ts'
 
 /** Path to bytes; of an empty directory nothing is kept. */

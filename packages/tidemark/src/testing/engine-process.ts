@@ -29,7 +29,7 @@ export interface EngineProcessInit {
   onCheckpointFailed(id: CheckpointId, reason: string, error: StreamError | undefined): void
   onRestart(error: StreamError): void
   /** A message on its way to a subtask; it is delivered when, and if, `deliver` is called. */
-  carry?(message: ToSubtask, deliver: () => void): void
+  readonly carry?: (message: ToSubtask, deliver: () => void) => void
 }
 
 export class EngineProcess {
@@ -42,7 +42,8 @@ export class EngineProcess {
     const { graph, loop, storage } = init
     this.storage = storage
     const ports = {
-      clock: loop, timers: loop, executor: loop, random: init.random, storage, log: () => {}, probe: init.probe,
+      clock: loop, timers: loop, executor: loop, random: init.random, storage, log: () => {},
+      probe: init.probe,
     }
     const carry = init.carry ?? ((_message, deliver) => deliver())
     this.#supervisor = new JobSupervisor({

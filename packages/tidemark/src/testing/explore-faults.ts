@@ -19,10 +19,10 @@ type Fn = (...args: any[]) => any
 export function throwing(operator: LogicalOperator, strike: () => Strike): OperatorSpec {
   const { spec, name } = operator
   const wrap = <F extends Fn>(fn: F): F =>
-    ((...args: unknown[]): unknown => {
+    (function struck(this: unknown, ...args: unknown[]): unknown {
       const when = strike()
       if (when === 'before') throw new Error(`a failure of "${name}", ${INJECTED}`)
-      const result: unknown = fn(...args)
+      const result: unknown = fn.apply(this, args)
       if (when === 'after') throw new Error(`a failure of "${name}", ${INJECTED}`)
       return result
     }) as F
@@ -50,7 +50,9 @@ export function throwing(operator: LogicalOperator, strike: () => Strike): Opera
 /** The sink with commits whose outcome is sometimes not known: they throw, having taken place or not. */
 export function timingOut(sink: AnySink, strike: () => Strike): AnySink {
   return {
-    ...sink,
+    kind: sink.kind,
+    resource: sink.resource,
+    commit: sink.commit,
     createWriter: (context) => sink.createWriter(context),
     createCommitter(context) {
       const committer = sink.createCommitter(context)

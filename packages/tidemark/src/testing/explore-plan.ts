@@ -102,7 +102,9 @@ export function drawProcess(random: Prng, plan: ExplorePlan, parallelisms: reado
     batchRecords: random.pick([1, 2, 10, 500]), sourceBatchRecords: 1, channelBatches: random.pick([1, 2, 8]),
     freeze: true, pick: 'random',
   } as const
-  if (!plan.shuffled) return { parallelism, policy: 'uniform', options: { ...options, batchRecords: 500, channelBatches: 8 } }
+  if (!plan.shuffled) {
+    return { parallelism, policy: 'uniform', options: { ...options, batchRecords: 500, channelBatches: 8 } }
+  }
   const slow = plan.faults.includes('slow-channel')
   return {
     parallelism,

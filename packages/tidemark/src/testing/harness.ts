@@ -186,7 +186,8 @@ export class Harness {
       }
     }
     if (snapshots.length > 0) return new OperatorState(operator, snapshots)
-    const known = graph.logical.operators.filter(({ named, spec }) => named && spec.kind !== 'sink').map(({ name }) => name)
+    const known = graph.logical.operators.filter(({ named, spec }) => named && spec.kind !== 'sink')
+      .map(({ name }) => name)
     throw E122_NOT_IN_THE_JOB({ what: 'operator with state', name: operator, known })
   }
 

@@ -4,8 +4,8 @@
  * A recorder is the outside world: it is older than any process of the job and survives crashes.
  * Called by the engine through the sink contract, read by harness and exploration.
  *
- *   RC-1  What a process wrote and did not stage dies with it.
- *   RC-2  A staged batch is committed at most once, however often its commit is repeated (SK-3).
+ *   RK-1  What a process wrote and did not stage dies with it.
+ *   RK-2  A staged batch is committed at most once, however often its commit is repeated (SK-3).
  */
 import { assert } from '../base/assert.ts'
 import type { Io } from '../base/io.ts'
@@ -39,7 +39,7 @@ export class Recorder {
     return this.#entries.filter((entry) => entry.state === 'committed').map((entry) => entry.value)
   }
 
-  /** The process died (RC-1). */
+  /** The process died (RK-1). */
   crash(): void {
     this.#entries = this.#entries.filter(({ state }) => state === 'staged' || state === 'committed')
   }

@@ -13,6 +13,8 @@ import type { LogicalEdge, LogicalGraph, LogicalOperator } from '../graph/logica
 import { MAIN, type OperatorSpec, type SinkOperatorSpec, type SourceOperatorSpec } from '../graph/operator-spec.ts'
 import { WatermarkMark, type Feed } from './feed.ts'
 
+type Schema = NonNullable<SourceOperatorSpec['schema']>
+
 export interface Ends {
   feedOf(source: string): Feed
   sinkOf(name: string, spec: SinkOperatorSpec): SinkOperatorSpec['sink']
@@ -37,7 +39,8 @@ export function replaceEnds(graph: LogicalGraph, ends: Ends): LogicalGraph {
       const from = movedTo[edge.from] ?? unreachable('the inputs of an operator come before it')
       return { ...edge, from: edge.output === MAIN ? (gateOf.get(from) ?? from) : from }
     })
-    const follows = inputs.length > 0 && inputs.every(({ from, ship }) => ship.kind === 'forward' && single.has(from))
+    const follows = inputs.length > 0 &&
+      inputs.every(({ from, ship }) => ship.kind === 'forward' && single.has(from))
     const one = operator.spec.kind === 'source' || follows
     if (one) single.add(index)
     const spec = specOf(operator, ends)
@@ -73,7 +76,7 @@ function fed(spec: SourceOperatorSpec, feed: Feed, marks: boolean): SourceOperat
   }
 }
 
-function passingMarks(schema: NonNullable<SourceOperatorSpec['schema']>): NonNullable<SourceOperatorSpec['schema']> {
+function passingMarks(schema: Schema): Schema {
   const inner = schema['~standard']
   return {
     '~standard': {

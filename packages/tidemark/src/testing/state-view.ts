@@ -55,7 +55,9 @@ export class OperatorState {
 
   entries(name: string): readonly StateEntry[] {
     const states = this.#keyed.get(name)
-    if (states === undefined) throw E122_NOT_IN_THE_JOB({ what: `state of "${this.operator}"`, name, known: this.names })
+    if (states === undefined) {
+      throw E122_NOT_IN_THE_JOB({ what: `state of "${this.operator}"`, name, known: this.names })
+    }
     return states.flatMap((state) => [...entriesOf(state)])
   }
 

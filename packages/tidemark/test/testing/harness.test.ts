@@ -66,7 +66,7 @@ test('the state in a checkpoint is that of the checkpoint, whatever comes after;
   const c = await t.checkpoint()
   await t.send('words', [{ at: 4, text: 'c' }])
   const stored = c.state('totals')
-  expect([...stored.keys()].toSorted()).toEqual(['a', 'b'])
+  expect(new Set(stored.keys())).toEqual(new Set(['a', 'b']))
   expect(stored.names).toEqual(['n', 'seen'])
   expect(stored.get('n', 'a')).toBe(2)
   expect(stored.get('seen', 'b')).toEqual(new Map([['at 3', 1]]))
