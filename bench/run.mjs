@@ -19,6 +19,8 @@ import { summary } from './lib/stats.mjs'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
 const CHAIN_RECORDS = 8_000_000
+/** With fewer rounds the quartiles say nothing. */
+const LEAST_ROUNDS = 5
 const DEFAULT_PAIRS = { flights: 7, chain: 9, startup: 11 }
 
 const side = (name) => fileURLToPath(new URL(`./sides/${name}.mjs`, import.meta.url))
@@ -33,8 +35,8 @@ async function inDirectory(use) {
 }
 
 /** Within the limit, above it, or not to be told apart from it: the middle half of the runs decides. */
-function verdictOf({ p25, p75 }, limit) {
-  if (limit === undefined) return undefined
+function verdictOf({ p25, p75, n }, limit) {
+  if (n < LEAST_ROUNDS) return 'too few rounds'
   if (p75 <= limit) return 'met'
   return p25 > limit ? 'missed' : 'unclear'
 }

@@ -24,7 +24,10 @@ export const FORMAT_VERSION = 1
 
 const HEADER = /^TIDEMARK ([a-z]+) ([1-9][0-9]{0,6}) ([0-9a-f]{8}) (0|[1-9][0-9]{0,9})\n/
 const LONGEST_HEADER = 80
+const NEWLINE = 10
 const encoder = new TextEncoder()
+// One for all: making one costs more than decoding a document with it.
+const decoder = new TextDecoder('utf-8', { fatal: true })
 
 function checksum(kind: string, version: number, body: Uint8Array): string {
   const head = crc32(encoder.encode(`${kind} ${version}\n`))
@@ -44,8 +47,8 @@ export function encodeDocument(kind: DocumentKind, value: unknown, version = FOR
 export function parseDocument(kind: DocumentKind, bytes: Uint8Array, file: string): unknown {
   const damaged = (offset: number, problem: string): Error =>
     E050_DOCUMENT_DAMAGED({ file, offset, problem }, { place: { file, position: `byte ${offset}` } })
-  let start = ''
-  for (const byte of bytes.subarray(0, LONGEST_HEADER)) start += String.fromCharCode(byte)
+  const newline = bytes.subarray(0, LONGEST_HEADER).indexOf(NEWLINE)
+  const start = newline < 0 ? '' : String.fromCharCode(...bytes.subarray(0, newline + 1))
   const match = HEADER.exec(start)
   if (match === null) {
     throw damaged(0, bytes.length === 0 ? 'it is empty' : 'the first line is not that of a Tidemark document')
@@ -61,7 +64,7 @@ export function parseDocument(kind: DocumentKind, bytes: Uint8Array, file: strin
   if (foundKind !== kind) throw damaged(0, `it is a document of kind ${foundKind} in the place of a ${kind}`)
   if (version > FORMAT_VERSION) throw E059_NEWER_FORMAT({ file, kind, found: version, known: FORMAT_VERSION })
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
+    return JSON.parse(decoder.decode(body)) as unknown
   } catch {
     throw damaged(head.length, 'the text is not JSON')
   }

@@ -53,7 +53,7 @@ export function decideRecovery(directory: string, facts: Facts, options: Recover
   // The head of the chain must be known; a damaged record further back hides only older checkpoints.
   const head = facts.epochs.at(-1)
   if (head?.kind === 'damaged') return { kind: 'refuse', error: head.error }
-  const lost = lostStart(directory, facts, head?.epoch ?? 0)
+  const lost = lostStart(directory, facts, head?.epoch)
   if (lost !== undefined) return { kind: 'refuse', error: lost }
   const reachable = reachableManifests(facts)
   if (options.from !== undefined) return chosen(directory, facts, reachable, options.from)
@@ -83,14 +83,16 @@ function damagedAbove(directory: string, facts: Facts, newest: Manifest | undefi
 }
 
 /** A term is recorded durably before it completes anything: without its record its manifests would be passed over. */
-function lostStart(directory: string, facts: Facts, newestStarted: number): StreamError | undefined {
+function lostStart(directory: string, facts: Facts, newestStarted: number | undefined): StreamError | undefined {
   for (const fact of facts.manifests.toReversed()) {
     if (fact.kind === 'damaged' || fact.manifest.jobId !== facts.identity?.jobId) continue
     const { epoch, checkpoint } = fact.manifest
-    if (epoch <= newestStarted) continue
+    if (epoch <= (newestStarted ?? 0)) continue
     const file = epochStartFile(directory, epoch)
     const problem = `it is missing, although checkpoint #${checkpoint} was completed in that term`
-    return E050_DOCUMENT_DAMAGED({ file, offset: 0, problem }, { place: { file, checkpoint } })
+    return newestStarted === undefined
+      ? E044_STATE_GONE({ directory, trace: `${file}: ${problem}` }, { place: { file, checkpoint } })
+      : E050_DOCUMENT_DAMAGED({ file, offset: 0, problem }, { place: { file, checkpoint } })
   }
   return undefined
 }

@@ -39,7 +39,11 @@ export class PidFile {
   }
 
   remove(): void {
-    if (this.#read() === process.pid) rmSync(this.#path, { force: true })
+    try {
+      if (this.#read() === process.pid) rmSync(this.#path, { force: true })
+    } catch {
+      // On a disk that became read-only: a dead number is harmless, and it must not hide why the job ended.
+    }
   }
 
   #write(): void {

@@ -49,13 +49,24 @@ type Holder = { readonly kind: 'dead' | 'gone' } | { readonly kind: 'alive'; rea
 
 /** Throws E051 if another process holds it. */
 export async function lockDirectory(directory: string, options: LockOptions = {}): Promise<DirectoryLock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await named('mkdir', directory, mkdir(directory, { recursive: true, mode: 0o700 }))
   const place = new LockPlace(directory)
   try {
     return await acquire(place, options)
   } catch (error) {
     place.close()
     throw error
+  }
+}
+
+const errnoOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'EIO'
+
+/** A failure of the disk is told as one, with what was tried and where. */
+async function named<T>(operation: string, path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw storageError({ errno: errnoOf(error), operation, path }, error)
   }
 }
 
@@ -139,7 +150,7 @@ async function claim(place: LockPlace, own: Bound, n: number): Promise<'claimed'
     await link(place.file(own.name), place.file(`lock-${n}`))
     return 'claimed'
   } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    const errno = errnoOf(error)
     if (errno === 'EEXIST') return 'exists'
     // The holder's cleaning took the name for a dead one's, between bind and listen.
     if (errno === 'ENOENT') return 'lost-socket'
@@ -217,7 +228,7 @@ class LockPlace {
   }
 
   async names(): Promise<readonly string[]> {
-    return await readdir(this.directory)
+    return await named('list', this.directory, readdir(this.directory))
   }
 
   async numbers(): Promise<readonly number[]> {
@@ -252,7 +263,11 @@ class LockPlace {
     const near = relative(process.cwd(), this.directory) || '.'
     if (fits(near)) return near
     if (platform() !== 'linux') throw E048_LOCK_PATH_TOO_LONG({ directory: this.directory })
-    this.#descriptor = openSync(this.directory, 'r')
+    try {
+      this.#descriptor = openSync(this.directory, 'r')
+    } catch (error) {
+      throw storageError({ errno: errnoOf(error), operation: 'open', path: this.directory }, error)
+    }
     return `/proc/self/fd/${this.#descriptor}`
   }
 }
