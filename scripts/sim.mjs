@@ -1,137 +1,159 @@
 /**
- * npm run sim -- [--seeds N | --minutes M] [--from S] [--workers W] [--json]
- * npm run sim -- --seed S
+ * npm run sim -- [--minutes M | --seeds N] [--from S] [--protocol | --full] [--workers W] [--json]
+ * npm run sim -- --seed S [--protocol | --full]
  *
- * Runs the built engine in the simulator: each seed is a job, its input, a schedule and what goes wrong.
- * A seed that fails prints SEED, what was drawn from it and the command that replays it. With --seed
- * that one is replayed step by step, as a trace to read. Exit 1 if any seed failed.
+ * Runs the built engine in the simulator. A protocol seed is a small job around the checkpoint protocol, a
+ * full seed a whole job; both draw input, schedule and faults from the seed. Without --protocol or --full
+ * both run, at the same time. A failing seed is printed with what was drawn from it and the command that
+ * replays it; with --seed that one is replayed step by step, as a trace to read. Exit 1 if any seed failed,
+ * or if a run of a minute or more did not reach every named step.
  */
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
-const BUILT = new URL('../packages/tidemark/dist/host/simulator/simulator.js', import.meta.url)
-const CHUNK = 20
+const BUILT = new URL('../packages/tidemark/dist/host/', import.meta.url)
+const CHUNK = { protocol: 100, full: 10 }
+const KINDS = ['protocol', 'full']
+/** How often every named step must be reached in a run of a minute or more. */
+const LEAST_REACHED = 100
+const NUMBERS = ['--minutes', '--seeds', '--from', '--seed', '--workers']
+const FLAGS = ['--protocol', '--full', '--json']
+const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N] [--from S] [--protocol | --full] [--workers W] [--json]\n' +
+  '       npm run sim -- --seed S [--protocol | --full]'
 
-async function load() {
-  return import(BUILT.href).catch((error) => {
+async function load(module) {
+  return import(new URL(module, BUILT).href).catch((error) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
     console.error('the engine is not built: run `npm run build` first')
     process.exit(2)
   })
 }
 
-function option(name, fallback) {
-  const at = process.argv.indexOf(name)
-  if (at < 0) return fallback
-  const value = Number(process.argv[at + 1])
-  if (Number.isSafeInteger(value) || (name === '--minutes' && value > 0)) return value
-  console.error(`usage: npm run sim -- [--seeds N | --minutes M] [--from S] [--seed S] [--workers W] [--json]`)
-  process.exit(2)
+function parse(args) {
+  const options = {}
+  for (let i = 0; i < args.length; i++) {
+    const name = args[i]
+    if (FLAGS.includes(name)) {
+      options[name.slice(2)] = true
+      continue
+    }
+    const value = Number(args[++i])
+    const good = NUMBERS.includes(name) && (name === '--minutes' ? value > 0 : Number.isSafeInteger(value))
+    if (!good) {
+      console.error(USAGE)
+      process.exit(2)
+    }
+    options[name.slice(2)] = value
+  }
+  return options
 }
 
-function describe({ seed, violation, plan }) {
+const kindsOf = ({ protocol, full }) => (protocol === full ? KINDS : protocol ? ['protocol'] : ['full'])
+
+function describe({ kind, seed, violation, plan }) {
   return [
-    `SEED ${seed} failed: ${violation.kind}`, JSON.stringify(violation, null, 2), `drawn from it: ${JSON.stringify(plan)}`,
-    `replay: npm run sim -- --seed ${seed}`, '',
+    `SEED ${seed} (${kind}) failed: ${violation.kind}`, JSON.stringify(violation, null, 2),
+    `drawn from it: ${JSON.stringify(plan)}`, `replay: npm run sim -- --seed ${seed} --${kind}`, '',
   ].join('\n')
 }
 
-async function replay(seed) {
-  const { simulate } = await load()
-  const result = simulate(seed, { recordTrace: true })
-  console.log(`SEED ${seed}\n${JSON.stringify(result.plan, null, 2)}\n`)
+async function replay(seed, kind) {
+  const { simulate, simulateProtocol } = await load('simulator/simulator.js')
+  const result = (kind === 'protocol' ? simulateProtocol : simulate)(seed, { recordTrace: true })
+  console.log(`SEED ${seed} (${kind})\n${JSON.stringify(result.plan, null, 2)}\n`)
   console.log('  step process, time, what')
   for (const line of result.trace) console.log(line)
   const { steps, processes, crashes, restarts, checkpoints, records, hash } = result
   console.log(`\n${records} records, ${steps} steps, ${processes} processes, ${crashes} crashes, ${restarts} restarts, ` +
     `${checkpoints} checkpoints, hash ${hash}`)
-  console.log(result.violation === undefined ? 'passed' : describe(result))
+  console.log(result.violation === undefined ? 'passed' : describe({ ...result, kind }))
   return result.violation === undefined
 }
 
-/** Sums of many seeds; plain data, so that workers can send them. */
-const emptySums = () => ({ seeds: 0, steps: 0, crashes: 0, restarts: 0, checkpoints: 0, records: 0, reached: {}, failures: [] })
-
-function add(sums, result) {
-  sums.seeds += 1
-  for (const key of ['steps', 'crashes', 'restarts', 'checkpoints', 'records']) sums[key] += result[key]
-  for (const [step, times] of result.reached) sums.reached[step] = (sums.reached[step] ?? 0) + times
-  if (result.violation !== undefined) sums.failures.push({ seed: result.seed, violation: result.violation, plan: result.plan })
-}
-
 async function work() {
-  const { simulate } = await load()
-  parentPort.on('message', ({ from, howMany }) => {
-    const sums = emptySums()
-    for (let seed = from; seed < from + howMany; seed++) add(sums, simulate(seed))
-    parentPort.postMessage(sums)
+  const { runChunk } = await load('simulator/run-chunk.js')
+  // Injected errors are thrown by the thousand; their stacks are read in a replay, not here.
+  Error.stackTraceLimit = 0
+  parentPort.on('message', ({ kind, first, howMany }) => {
+    const before = performance.now()
+    const sums = runChunk(kind, first, howMany)
+    parentPort.postMessage({ kind, sums, tookMs: performance.now() - before })
   })
 }
 
-function merge(into, from) {
-  for (const key of ['seeds', 'steps', 'crashes', 'restarts', 'checkpoints', 'records']) into[key] += from[key]
-  for (const [step, times] of Object.entries(from.reached)) into.reached[step] = (into.reached[step] ?? 0) + times
-  into.failures.push(...from.failures)
-}
-
-async function runMany({ first, seeds, deadlineMs, workers }) {
-  const sums = emptySums()
-  let next = first
-  const more = () => (deadlineMs === undefined ? next < first + seeds : performance.now() < deadlineMs)
+/** Hands out chunks until time or seeds are used up; each kind gets the same share of the workers' time. */
+async function runMany({ first, seeds, deadlineMs, workers, kinds }) {
+  const { emptySums, addSums } = await load('simulator/run-chunk.js')
+  const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0 }))
+  const open = (run) => (deadlineMs === undefined ? run.next < first + seeds : performance.now() < deadlineMs)
   await Promise.all(Array.from({ length: workers }, () => new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { sim: true } })
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: { sim: true }, resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    })
     const ask = () => {
-      if (!more()) {
-        worker.postMessage({ from: 0, howMany: 0 })
+      const [run] = runs.filter(open).sort((a, b) => a.usedMs - b.usedMs)
+      if (run === undefined) {
         worker.terminate().then(resolve, reject)
         return
       }
-      const howMany = deadlineMs === undefined ? Math.min(CHUNK, first + seeds - next) : CHUNK
-      worker.postMessage({ from: next, howMany })
-      next += howMany
+      const howMany = deadlineMs === undefined ? Math.min(CHUNK[run.kind], first + seeds - run.next) : CHUNK[run.kind]
+      worker.postMessage({ kind: run.kind, first: run.next, howMany })
+      run.next += howMany
     }
     worker.on('error', reject)
-    worker.on('message', (part) => {
-      merge(sums, part)
-      for (const failure of part.failures) console.log(describe(failure))
+    worker.on('message', ({ kind, sums, tookMs }) => {
+      const run = runs.find((candidate) => candidate.kind === kind)
+      run.usedMs += tookMs
+      addSums(run.sums, sums)
+      for (const failure of sums.failures) console.log(describe(failure))
       ask()
     })
     ask()
   })))
-  return sums
+  return runs
 }
 
-function report(sums, tookMs, { json, first }) {
-  const perMinute = Math.round((sums.seeds * 60_000) / tookMs)
+function printRun({ kind, sums, usedMs }, first) {
   const each = (n) => (n / Math.max(1, sums.seeds)).toFixed(1)
-  console.log(`${sums.seeds} seeds from ${first}, ${sums.failures.length} failed, ${(tookMs / 1000).toFixed(1)} s, ` +
-    `${perMinute} seeds a minute`)
-  console.log(`on average ${each(sums.records)} records, ${each(sums.steps)} steps, ${each(sums.checkpoints)} checkpoints, ` +
-    `${each(sums.crashes)} crashes, ${each(sums.restarts)} restarts`)
-  const byStep = new Map()
-  for (const [step, times] of Object.entries(sums.reached)) {
-    const name = step.replace(/\.\d+(?=\.|$)/, '.k')
-    byStep.set(name, (byStep.get(name) ?? 0) + times)
-  }
-  console.log([...byStep].sort().map(([step, times]) => `  ${step.padEnd(24)} reached ${times} times`).join('\n'))
-  if (json) {
-    console.log(JSON.stringify({
-      fullSeeds: sums.seeds, failures: sums.failures.length, fullSeedsPerMinute: perMinute, first,
-      failed: sums.failures.map(({ seed }) => seed),
-    }))
-  }
+  console.log(`${sums.seeds} ${kind} seeds from ${first}, ${sums.failures.length} failed; ` +
+    `${(usedMs / Math.max(1, sums.seeds)).toFixed(2)} ms a seed and worker`)
+  console.log(`  on average ${each(sums.records)} records, ${each(sums.steps)} steps, ${each(sums.processes)} processes, ` +
+    `${each(sums.checkpoints)} checkpoints, ${each(sums.crashes)} crashes, ${each(sums.restarts)} restarts; ` +
+    `${sums.crashedAndCompleted} with a crash and a checkpoint`)
+}
+
+/** True if every named step was reached often enough. */
+function printSteps(runs, steps) {
+  const counts = steps.map((step) => [step, runs.reduce((sum, { sums }) => sum + (sums.reached[step] ?? 0), 0)])
+  for (const [step, times] of counts) console.log(`  ${step.padEnd(24)} reached ${times} times`)
+  const rare = counts.filter(([, times]) => times < LEAST_REACHED)
+  if (rare.length > 0) console.log(`reached fewer than ${LEAST_REACHED} times: ${rare.map(([step]) => step).join(', ')}`)
+  return rare.length === 0
 }
 
 async function main() {
-  const one = option('--seed')
-  if (one !== undefined) return replay(one)
-  const minutes = option('--minutes')
+  const options = parse(process.argv.slice(2))
+  if (options.seed !== undefined) return replay(options.seed, options.protocol ? 'protocol' : 'full')
+  const { STEPS } = await load('failpoints.js')
+  const { minutes } = options
   const startedMs = performance.now()
-  const first = option('--from', minutes === undefined ? 1 : (Date.now() % 1_000_000) * 1000)
+  const first = options.from ?? (minutes === undefined ? 1 : (Date.now() % 1_000_000) * 1000)
   const deadlineMs = minutes === undefined ? undefined : startedMs + minutes * 60_000
-  await load()
-  const sums = await runMany({ first, seeds: option('--seeds', 1000), deadlineMs, workers: option('--workers', 2) })
-  report(sums, performance.now() - startedMs, { json: process.argv.includes('--json'), first })
-  return sums.failures.length === 0
+  const workers = options.workers ?? 2
+  const runs = await runMany({ first, seeds: options.seeds ?? 1000, deadlineMs, workers, kinds: kindsOf(options) })
+  for (const run of runs) printRun(run, first)
+  const allReached = printSteps(runs, STEPS)
+  const failures = runs.flatMap(({ sums }) => sums.failures)
+  const of = (kind) => runs.find((run) => run.kind === kind)
+  // What all workers would do in a minute if they ran this kind alone.
+  const perMinute = (run) => (run === undefined ? 0 : Math.round((run.sums.seeds * 60_000 * workers) / Math.max(1, run.usedMs)))
+  if (options.json) {
+    console.log(JSON.stringify({
+      protocolSeeds: of('protocol')?.sums.seeds ?? 0, fullSeeds: of('full')?.sums.seeds ?? 0, failures: failures.length,
+      protocolSeedsPerMinute: perMinute(of('protocol')), fullSeedsPerMinute: perMinute(of('full')),
+      first, workers, failed: failures.map(({ kind, seed }) => ({ kind, seed })),
+    }))
+  }
+  return failures.length === 0 && (allReached || (minutes ?? 0) < 1)
 }
 
 if (isMainThread) process.exitCode = (await main()) ? 0 : 1

@@ -1,5 +1,5 @@
 /**
- * Imports a job file: JavaScript as it is, TypeScript natively where Node can, else through jiti.
+ * Imports a job file: JavaScript as it is, TypeScript natively where Node can, else compiled by jiti.
  *
  * Called by run.ts and graph.ts. Importing a job file runs nothing of the job (DESIGN section 2).
  *
@@ -15,6 +15,7 @@ import { pathToFileURL } from 'node:url'
 import type { Job } from '../api/job.ts'
 import { isJob } from '../api/job.ts'
 import { describeThrown, isStreamError } from '../base/errors.ts'
+import { importKept, keep, type Module } from './compiled-jobs.ts'
 import { E092_NOT_A_JOB, E098_JOB_FILE_BROKEN, E099_NOT_FOUND } from './errors.ts'
 
 const TYPESCRIPT = new Set(['.ts', '.mts', '.cts', '.tsx'])
@@ -57,8 +58,6 @@ function describeValue(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
-
-type Module = Readonly<Record<string, unknown>>
 
 async function importFile(file: string): Promise<Module> {
   try {
@@ -103,15 +102,24 @@ async function importNativelyOrNot(file: string): Promise<Module> {
   }
 }
 
+/** Code kept from an earlier run if it is still right, else the compiler. */
 async function importWithJiti(file: string): Promise<Module> {
-  const [{ createJiti }, engine] = await Promise.all([import('jiti'), import('../index.ts')])
+  const directory = cacheDirectory(file)
+  const engine = (): Promise<Module> => import('../index.ts')
+  // Settings of the compiler may change what code means.
+  const plain = !Object.keys(process.env).some((name) => name.startsWith('JITI_'))
+  const kept = plain ? await importKept(file, directory, engine) : undefined
+  if (kept !== undefined) return kept
+  const [{ createJiti }, tidemark] = await Promise.all([import('jiti'), engine()])
   const jiti = createJiti(pathToFileURL(file).href, {
-    fsCache: cacheDirectory(file),
+    fsCache: directory,
     interopDefault: false,
     // LJ-1; it also spares jiti the compilation of the whole engine.
-    virtualModules: { tidemark: engine },
+    virtualModules: { tidemark },
   })
-  return await jiti.import<Module>(file)
+  const module = await jiti.import<Module>(file)
+  if (plain && /\.m?ts$/.test(file)) keep(file, directory, jiti)
+  return module
 }
 
 function cacheDirectory(file: string): string {

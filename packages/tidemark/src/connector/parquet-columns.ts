@@ -10,8 +10,8 @@ import { PACKED_ROWS, type Column } from './parquet-protocol.ts'
 export type DateUnit = 'MILLIS' | 'MICROS' | 'NANOS'
 export type Values = ArrayLike<unknown>
 
-const DICTIONARY_LIMIT = 10_000
-const UNITS_IN_MS: Readonly<Record<DateUnit, number>> = { MILLIS: 1, MICROS: 1000, NANOS: 1_000_000 }
+export const DICTIONARY_LIMIT = 10_000
+export const UNITS_IN_MS: Readonly<Record<DateUnit, number>> = { MILLIS: 1, MICROS: 1000, NANOS: 1_000_000 }
 
 /** Milliseconds of a timestamp, rounded down. */
 export function toMilliseconds(value: number | bigint, unit: DateUnit): number {

@@ -35,6 +35,13 @@ export class ParquetDecoder {
     return this.#users
   }
 
+  /** Starts the thread, so that it is ready when the first footer has been read. */
+  warm(): void {
+    if (this.#worker !== undefined) return
+    this.#worker = this.#start()
+    this.#worker.unref()
+  }
+
   acquire(): void {
     this.#users += 1
   }

@@ -12,11 +12,13 @@ import type { FileHandle, Storage, Timers } from '../base/ports.ts'
 import { E109_INPUT_DAMAGED, type FileIdentity } from './errors.ts'
 import { openInput } from './inputs.ts'
 import { ParquetDecoder } from './parquet-decoder.ts'
-import type { ByteRange, Column, LoadedRange } from './parquet-protocol.ts'
+import type { ByteRange, Column, FileDescription, LoadedRange } from './parquet-protocol.ts'
 
 const FOOTER_GUESS_BYTES = 64 * 1024
 /** Ranges nearer to each other than this are read as one. */
 const GAP_BYTES = 64 * 1024
+/** Footers are kept for as many files. */
+const FOOTERS = 16
 
 export interface GroupRequest extends FileIdentity {
   readonly path: string
@@ -31,14 +33,36 @@ interface Ahead {
   taker: Done<readonly Column[]> | undefined
 }
 
+/** The end of a file, and what it says. */
+export interface Footer extends FileIdentity {
+  readonly footer: Uint8Array
+  readonly description: FileDescription
+}
+
 export class ParquetGroups {
   readonly decoder = new ParquetDecoder()
   readonly #ahead = new Map<string, Ahead>()
   /** Groups that were asked for: they are not decoded ahead. */
   readonly #asked = new Set<string>()
+  readonly #footers = new Map<string, Footer>()
 
   release(timers: Timers): void {
     this.decoder.release(timers, () => this.#ahead.clear())
+  }
+
+  /** `file` is open and has this identity: its footer need not be read twice. */
+  *describe(storage: Storage, file: FileHandle, { sizeBytes, crc32 }: FileIdentity): Io<Footer> {
+    const known = this.#footers.get(file.path)
+    if (known !== undefined && known.sizeBytes === sizeBytes && known.crc32 === crc32) return known
+    const footer = yield* readFooter(storage, file, sizeBytes)
+    const description = yield* this.decoder.describe(file.path, footer, sizeBytes)
+    const found = { sizeBytes, crc32, footer, description }
+    this.#footers.set(file.path, found)
+    for (const oldest of this.#footers.keys()) {
+      if (this.#footers.size <= FOOTERS) break
+      this.#footers.delete(oldest)
+    }
+    return found
   }
 
   /** The columns of a group, in the order of `request.columns`. */
@@ -80,8 +104,7 @@ export class ParquetGroups {
     const { path, sizeBytes, group, columns } = request
     const file = yield* openInput(storage, path, request)
     try {
-      const footer = yield* readFooter(storage, file, sizeBytes)
-      const description = yield* this.decoder.describe(path, footer, sizeBytes)
+      const { footer, description } = yield* this.describe(storage, file, request)
       const wanted = (description.groups[group]?.ranges ?? []).filter(({ column }) => columns.includes(column))
       const ranges = yield* all(joined(wanted).map((range) => readRange(storage, file, range)))
       return yield* this.decoder.decode(path, footer, sizeBytes, group, columns, ranges)
@@ -112,7 +135,7 @@ function* readRange(
 }
 
 /** The end of the file with the whole metadata in it. */
-export function* readFooter(storage: Storage, file: FileHandle, sizeBytes: number): Io<Uint8Array> {
+function* readFooter(storage: Storage, file: FileHandle, sizeBytes: number): Io<Uint8Array> {
   const guess = Math.min(sizeBytes, FOOTER_GUESS_BYTES)
   const tail = yield* storage.read(file, sizeBytes - guess, guess)
   const magic = new TextDecoder('latin1').decode(tail.subarray(-4))
@@ -125,5 +148,6 @@ export function* readFooter(storage: Storage, file: FileHandle, sizeBytes: numbe
     const reason = `its metadata would be ${length} bytes long, more than the file`
     throw E109_INPUT_DAMAGED({ file: file.path, reason }, { place: { file: file.path } })
   }
-  return length <= tail.length ? tail : yield* storage.read(file, sizeBytes - length, length)
+  // No more than the metadata, since it goes to the thread with every row group.
+  return length <= tail.length ? tail.slice(tail.length - length) : yield* storage.read(file, sizeBytes - length, length)
 }

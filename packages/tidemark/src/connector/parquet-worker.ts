@@ -1,27 +1,20 @@
 /**
  * The thread that decodes Parquet: one request at a time, bytes in, columns out.
  *
- * Owns nothing but the request in hand. Started by connector/parquet-decoder.ts. It exists because
- * a page is decoded in one go: 60 ms for a column of 270,000 rows, which the event loop must not wait for.
+ * Owns the metadata of the last file. Started by connector/parquet-decoder.ts. It exists because a page
+ * is decoded in one go: many milliseconds for a column of 270,000 rows, which the event loop must not
+ * wait for. Flat columns are decoded by parquet-flat.ts; everything else by hyparquet.
  */
 import { parentPort } from 'node:worker_threads'
-import * as zlib from 'node:zlib'
-import { parquetMetadata, parquetRead, type FileMetaData, type SchemaElement } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
-import { toColumn, toMilliseconds, type DateUnit, type Values } from './parquet-columns.ts'
-import type { ByteRange, Column, DecodeReply, DecodeRequest, FileDescription, LoadedRange } from './parquet-protocol.ts'
+import { parquetMetadata, parquetRead, type Compressors, type FileMetaData, type SchemaElement } from 'hyparquet'
+import { decompressorOf } from './parquet-codecs.ts'
+import { toColumn, toMilliseconds, type Values } from './parquet-columns.ts'
+import { decodeFlat, type Decompress } from './parquet-flat.ts'
+import type { Column, DecodeReply, DecodeRequest, LoadedRange } from './parquet-protocol.ts'
+import { describe, isInt64, rangeOf, unitOf, wanted } from './parquet-schema.ts'
 
 const port = parentPort
-type Decompress = (input: Uint8Array, outputLength: number) => Uint8Array
-
-// Newer versions of Node bring zstd in native code, several times faster than the one in JavaScript.
-const nativeZstd = (zlib as unknown as { zstdDecompressSync?: (input: Uint8Array) => Uint8Array }).zstdDecompressSync
-const codecs: Record<string, Decompress | undefined> = {
-  ...compressors,
-  GZIP: (input) => zlib.gunzipSync(input),
-  BROTLI: (input) => zlib.brotliDecompressSync(input),
-  ...(nativeZstd === undefined ? {} : { ZSTD: (input: Uint8Array) => nativeZstd(input) }),
-}
+const metadataOf = lastMetadata()
 
 port?.on('message', (request: DecodeRequest) => {
   answer(request).then(
@@ -34,14 +27,60 @@ port?.on('message', (request: DecodeRequest) => {
 })
 
 async function answer(request: DecodeRequest): Promise<DecodeReply> {
-  const metadata = parquetMetadata(request.footer)
+  const metadata = metadataOf(request.footer)
   if (request.kind === 'describe') {
     return { id: request.id, kind: 'described', file: describe(metadata) }
   }
   const group = metadata.row_groups[request.group]
   if (group === undefined) throw new Error(`there is no row group ${request.group}`)
   const rows = Number(group.num_rows)
-  const only: FileMetaData = { ...metadata, row_groups: [group], num_rows: group.num_rows }
+  const codecs = await codecsOf(group)
+  const columns: Column[] = []
+  for (const element of wanted(metadata, request.columns)) {
+    const meta = group.columns.find(({ meta_data: m }) => m?.path_in_schema[0] === element.name)?.meta_data
+    const decompress = codecs[meta?.codec ?? '']
+    const chunk = meta === undefined ? undefined : chunkOf(request.ranges, rangeOf(meta))
+    const flat = chunk === undefined || decompress === undefined
+      ? undefined
+      : decodeFlat({ element, rows, bytes: chunk, decompress })
+    columns.push(flat ?? await decodeAny(request, metadata, element, codecs))
+  }
+  return { id: request.id, kind: 'decoded', columns }
+}
+
+/** The same footer comes again with every row group of a file. */
+function lastMetadata(): (footer: Uint8Array) => FileMetaData {
+  let last: { readonly footer: Uint8Array; readonly metadata: FileMetaData } | undefined
+  return (footer) => {
+    if (last === undefined || Buffer.compare(last.footer, footer) !== 0) {
+      last = { footer, metadata: parquetMetadata(footer) }
+    }
+    return last.metadata
+  }
+}
+
+type Group = FileMetaData['row_groups'][number]
+type Codecs = Record<string, Decompress | undefined>
+
+async function codecsOf(group: Group): Promise<Codecs> {
+  const found: Codecs = {}
+  for (const { meta_data: meta } of group.columns) {
+    if (meta !== undefined) found[meta.codec] ??= await decompressorOf(meta.codec)
+  }
+  return found
+}
+
+/** Any column, through hyparquet: slower, and with the words for what is wrong with a file. */
+async function decodeAny(
+  request: DecodeRequest & { readonly kind: 'decode' }, shared: FileMetaData, { name }: SchemaElement, codecs: Codecs,
+): Promise<Column> {
+  const group = shared.row_groups[request.group] as Group
+  const rows = Number(group.num_rows)
+  // Copied, since reading integers changes the schema for a moment and requests may overlap.
+  const metadata: FileMetaData = {
+    ...shared, schema: shared.schema.map((element) => ({ ...element })), row_groups: [group], num_rows: group.num_rows,
+  }
+  const element = wanted(metadata, [name])[0] as SchemaElement
   const file = {
     byteLength: request.sizeBytes,
     slice: (start: number, end = request.sizeBytes) => Promise.resolve(bytesFrom(request.ranges, start, end)),
@@ -49,7 +88,7 @@ async function answer(request: DecodeRequest): Promise<DecodeReply> {
   const read = async (column: string, convert?: (value: bigint) => unknown): Promise<Values[]> => {
     const parts: Values[] = []
     await parquetRead({
-      file, metadata: only, columns: [column], rowStart: 0, rowEnd: rows, compressors: codecs as typeof compressors,
+      file, metadata, columns: [column], rowStart: 0, rowEnd: rows, compressors: codecs as Compressors,
       parsers: convert === undefined ? {} : { timestampFromMilliseconds: convert },
       onChunk: ({ columnData }) => parts.push(columnData as Values),
     })
@@ -57,67 +96,8 @@ async function answer(request: DecodeRequest): Promise<DecodeReply> {
     if (found !== rows) throw new Error(`column ${JSON.stringify(column)} has ${found} values for ${rows} rows`)
     return parts
   }
-  const columns: Column[] = []
-  for (const element of wanted(metadata, request.columns)) {
-    const parts = isInt64(element) ? await readInt64(element, read) : await read(element.name)
-    columns.push(toColumn(parts, rows, isInt64(element) && unitOf(element) !== undefined))
-  }
-  return { id: request.id, kind: 'decoded', columns }
-}
-
-function describe(metadata: FileMetaData): FileDescription {
-  return {
-    columns: topLevel(metadata).map(({ name }) => name),
-    groups: metadata.row_groups.map((group) => ({
-      rows: Number(group.num_rows),
-      ranges: group.columns.flatMap(({ meta_data: meta }): ByteRange[] => {
-        if (meta === undefined) return []
-        // Some writers put 0 where there is no dictionary.
-        const start = Number(meta.dictionary_page_offset || meta.data_page_offset)
-        const end = start + Number(meta.total_compressed_size)
-        return [{ column: meta.path_in_schema[0] ?? '', start, end }]
-      }),
-    })),
-  }
-}
-
-/** The schema is a tree in pre-order; its first element is the root. */
-function topLevel(metadata: FileMetaData): SchemaElement[] {
-  const found: SchemaElement[] = []
-  let at = 1
-  const skip = (): void => {
-    const children = metadata.schema[at]?.num_children ?? 0
-    at += 1
-    for (let i = 0; i < children; i++) skip()
-  }
-  while (at < metadata.schema.length) {
-    found.push(metadata.schema[at] as SchemaElement)
-    skip()
-  }
-  return found
-}
-
-function wanted(metadata: FileMetaData, names: readonly string[]): SchemaElement[] {
-  const elements = topLevel(metadata)
-  return names.map((name) => {
-    const element = elements.find((candidate) => candidate.name === name)
-    if (element === undefined) throw new Error(`there is no column ${JSON.stringify(name)}`)
-    return element
-  })
-}
-
-/** A flat column of signed 64-bit integers or timestamps. */
-function isInt64(element: SchemaElement): boolean {
-  const { type, repetition_type: repetition, converted_type: converted, logical_type: logical } = element
-  if (type !== 'INT64' || repetition === 'REPEATED') return false
-  return unitOf(element) !== undefined ||
-    ((converted === undefined || converted === 'INT_64') &&
-      (logical === undefined || (logical.type === 'INTEGER' && logical.isSigned)))
-}
-
-function unitOf({ converted_type: converted, logical_type: logical }: SchemaElement): DateUnit | undefined {
-  if (logical?.type === 'TIMESTAMP') return logical.unit
-  return converted === 'TIMESTAMP_MILLIS' ? 'MILLIS' : converted === 'TIMESTAMP_MICROS' ? 'MICROS' : undefined
+  const parts = isInt64(element) ? await readInt64(element, read) : await read(name)
+  return toColumn(parts, rows, isInt64(element) && unitOf(element) !== undefined)
 }
 
 /**
@@ -145,6 +125,12 @@ async function readInt64(
   delete element.converted_type
   if (converted !== undefined) element.converted_type = converted
   return safe ? parts : read(element.name)
+}
+
+/** The bytes of one chunk, without a copy; undefined if they were not loaded in one piece. */
+function chunkOf(ranges: readonly LoadedRange[], { start, end }: { start: number; end: number }): Uint8Array | undefined {
+  const range = ranges.find((each) => each.start <= start && end <= each.start + each.bytes.length)
+  return range?.bytes.subarray(start - range.start, end - range.start)
 }
 
 /** File bytes [start, end) from what was loaded; what lies between columns is left zero. */

@@ -12,7 +12,7 @@ import { start, type Io } from '../base/io.ts'
 import type { Batch, DiscoveryContext, ReaderContext, Split, SplitReader } from '../graph/source.ts'
 import { E101_WRONG_COLUMN } from './errors.ts'
 import { findInputs, inputPath, openInput, type InputFile } from './inputs.ts'
-import { ParquetGroups, readFooter } from './parquet-groups.ts'
+import { ParquetGroups } from './parquet-groups.ts'
 import type { FileDescription } from './parquet-protocol.ts'
 import { accessible, RowFactory, type Accessible, type MakeRows } from './parquet-rows.ts'
 import type { RewindableSource } from './text-source.ts'
@@ -48,13 +48,14 @@ export function parquet<T = ParquetRow>(
   const factory = new RowFactory()
 
   function* describe({ storage }: DiscoveryContext): Io<{ file: InputFile; description: FileDescription }[]> {
+    groups.decoder.warm()
     const files = yield* findInputs(storage, root, ['.parquet'], false, new Set())
     const found: { file: InputFile; description: FileDescription }[] = []
     for (const file of files) {
       const handle = yield* openInput(storage, file.path, file)
       try {
-        const footer = yield* readFooter(storage, handle, file.sizeBytes)
-        found.push({ file, description: yield* groups.decoder.describe(file.path, footer, file.sizeBytes) })
+        const { description } = yield* groups.describe(storage, handle, file)
+        found.push({ file, description })
       } finally {
         yield* storage.close(handle)
       }

@@ -36,6 +36,8 @@ export interface DeploymentInit {
   print(operator: string, subtask: number, index: number, label: string, text: string): void
   /** Something may have become runnable. */
   awake(): void
+  /** How channels are made, where they are watched (simulator). */
+  newChannel?(sender: string, capacityBatches: number): LocalChannel
 }
 
 export interface DeploymentCounts {
@@ -107,8 +109,12 @@ export class Deployment {
     return Array.from({ length: to.parallelism }, (_, consumer) =>
       Array.from({ length: from.parallelism }, (__, producer) => producer)
         .filter((producer) => !forward || producer === consumer)
-        .map((producer) => new LocalChannel(`${from.name}[${producer}]`, options.channelBatches)),
+        .map((producer) => this.#newChannel(`${from.name}[${producer}]`, options.channelBatches)),
     )
+  }
+
+  #newChannel(sender: string, capacityBatches: number): LocalChannel {
+    return this.#init.newChannel?.(sender, capacityBatches) ?? new LocalChannel(sender, capacityBatches)
   }
 
   #inputsOf(vertex: JobVertex, subtask: number): LocalChannel[] {

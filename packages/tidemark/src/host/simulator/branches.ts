@@ -12,6 +12,7 @@ import type { Stream } from '../../api/streams.ts'
 import { sliding, tumbling } from '../../api/windows.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
+import type { Key } from '../../graph/key.ts'
 import type { Row } from './inputs.ts'
 
 type Rows = Stream<Row, 'exactly-once'>
@@ -22,6 +23,8 @@ export interface Branch {
   readonly directories: readonly string[]
   build(rows: Rows): void
   expect(rows: readonly Row[]): readonly unknown[]
+  /** Its keyed state after `rows`, against a fold over them: what is wrong, if anything. */
+  checkState?(rows: readonly Row[], state: (operator: string, name: string) => ReadonlyMap<Key, unknown>): string | undefined
 }
 
 type Draw = (random: Prng, name: string) => Branch
@@ -35,6 +38,17 @@ export function drawBranches(random: Prng, howMany: number): Branch[] {
 }
 
 const floor = (at: number, size: number, offset: number): number => Math.floor((at - offset) / size) * size + offset
+
+/** Compares numbers per key with how many of `keys` are that key. */
+function checkCounts(what: string, keys: readonly number[], state: ReadonlyMap<Key, unknown>): string | undefined {
+  const counts = new Map<Key, number>()
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
+  for (const key of new Set([...counts.keys(), ...state.keys()])) {
+    if (counts.get(key) === state.get(key)) continue
+    return `${what} of key ${key} is ${String(state.get(key))}, ${counts.get(key) ?? 0} records were read`
+  }
+  return undefined
+}
 
 type Entry = readonly [key: number, start: number, value: number]
 interface Total { n: number; sum: number; max: number }
@@ -114,6 +128,8 @@ function processBranch(random: Prng, name: string): Branch {
   return {
     plan: { kind: 'process', size, shift },
     directories: [path],
+    checkState: (rows, state) =>
+      checkCounts(`${name} seen`, rows.map(({ key }) => key), state(`${name}-process`, 'seen')),
     build(rows) {
       const options = { state: { buckets: state.map<number, number[]>(), seen: state.value<number>() } }
       rows.keyBy((row) => row.key)
@@ -161,6 +177,10 @@ function rollingBranch(_random: Prng, name: string): Branch {
   return {
     plan: { kind: 'rolling' },
     directories: [path],
+    checkState: (rows, state) => {
+      const keys = rows.filter(({ value }) => value % 3 !== 0).map(({ key }) => key % 5)
+      return checkCounts(`${name} count`, keys, state(`${name}-reduce`, 'rolling'))
+    },
     build(rows) {
       rows.filter((row) => row.value % 3 !== 0)
         .keyBy((row) => row.key % 5)

@@ -5,12 +5,15 @@
  * die, simply never steps it again: nothing of it is closed or cancelled.
  */
 import type { StreamError } from '../../base/errors.ts'
+import type { CheckpointId } from '../../base/ids.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
+import type { ToSubtask } from '../../base/protocol.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
 import { JobSupervisor, type JobEnd } from '../../job/job-supervisor.ts'
 import type { Subtask } from '../../task/subtask.ts'
 import { Deployment } from '../deployment.ts'
+import { CheckedChannel, type BrokenLaw } from './checked-channel.ts'
 import { Scheduler } from './scheduler.ts'
 import type { OperationInfo, SimulatedDisk, SimulatedStorage } from './storage.ts'
 import type { Trace } from './trace.ts'
@@ -29,7 +32,12 @@ export interface IncarnationInit {
   /** Longest time an operation takes, now. */
   delayMs(info: OperationInfo): number
   onProbe(step: string): void
-  onCheckpoint(): void
+  onCheckpoint(id: CheckpointId, finished: boolean): void
+  /** An attempt goes on from this checkpoint. */
+  onRestore(id: CheckpointId): void
+  onBrokenLaw(law: BrokenLaw): void
+  /** When a message arrives, besides in order: it is sent once for each number, so much later. */
+  delivery(message: ToSubtask): readonly number[]
   onRestart(error: StreamError): void
 }
 
@@ -51,7 +59,8 @@ export class Incarnation {
       const lane = `io:${info.index}`
       const most = init.delayMs(info)
       const delayMs = most === 0 ? 0 : pace.below(most + 1)
-      if (delayMs === 0) scheduler.post(lane, run)
+      if (delayMs === 0 && process.eager > 0 && pace.below(8) < process.eager) run()
+      else if (delayMs === 0) scheduler.post(lane, run)
       else scheduler.after(delayMs, run)
     })
     const ports: Ports = {
@@ -60,13 +69,14 @@ export class Incarnation {
       log: (level, message) => trace.note(level, message),
       probe: (step) => init.onProbe(step),
     }
+    const slack = world.mostOutputs(process)
     const graph = toJobGraph(world.graph, { parallelism: process.parallelism })
     this.#supervisor = new JobSupervisor({
       graph, ports, directory: STATE, engine: 'simulator', pid: init.number, host: 'simulator', fresh: false,
       onStarted: (opened) => trace.note('epoch', opened.epoch),
-      onCheckpoint: ({ id }) => {
+      onCheckpoint: ({ id, finished }) => {
         trace.note('complete', id)
-        init.onCheckpoint()
+        init.onCheckpoint(id, finished)
       },
       onCheckpointFailed: (id, reason) => trace.note('abort', `${id} ${reason}`),
       onRestart: ({ error }) => {
@@ -78,6 +88,7 @@ export class Incarnation {
         this.#end = end
       },
       deploy: ({ opened, restored, files, fromSubtask, fence }) => {
+        if (opened.restore !== undefined) init.onRestore(opened.restore.checkpoint)
         const deployment = new Deployment({
           graph, jobId: opened.jobId, epoch: opened.epoch, ports, options: process.options,
           segments: files, restoredCheckpoint: restored.checkpoint, fence,
@@ -87,6 +98,11 @@ export class Incarnation {
           },
           restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
           print: () => {},
+          newChannel: (sender, capacity) =>
+            new CheckedChannel(sender, capacity, slack, (law) => {
+              init.onBrokenLaw(law)
+              throw law
+            }),
           awake: () => {},
         })
         this.#subtasks = deployment.subtasks
@@ -94,7 +110,10 @@ export class Incarnation {
           start: () => deployment.start(),
           send: (to, message) => {
             trace.note('to', `${to.vertex}/${to.subtask} ${message.kind}`)
-            deployment.send(to, message)
+            for (const delayMs of init.delivery(message)) {
+              if (delayMs === 0) deployment.send(to, message)
+              else scheduler.after(delayMs, () => deployment.send(to, message))
+            }
           },
           cancel: () => deployment.cancel(),
         }

@@ -22,6 +22,11 @@ export class SimulatedFile {
     return this.#length
   }
 
+  /** All of it was synced, and no sync failed. */
+  get durable(): boolean {
+    return this.#synced === this.#length && this.#lost.length === 0
+  }
+
   append(more: Uint8Array): void {
     const need = this.#length + more.length
     if (need > this.#bytes.length) {
@@ -73,7 +78,7 @@ type Change = { readonly name: string; readonly inode: Inode | undefined }
 
 export class SimulatedDirectory {
   readonly entries = new Map<string, Inode>()
-  #durable = new Map<string, Inode>()
+  readonly #durable = new Map<string, Inode>()
   #pending: Change[] = []
 
   add(name: string, inode: Inode): void {
@@ -86,8 +91,17 @@ export class SimulatedDirectory {
     this.#pending.push({ name, inode: undefined })
   }
 
+  /** True if the entry, as it is now, survives a power cut. */
+  keeps(name: string): boolean {
+    return this.entries.has(name) && this.#durable.get(name) === this.entries.get(name)
+  }
+
   sync(): void {
-    this.#durable = new Map(this.entries)
+    if (this.#pending.length === 0) return
+    for (const { name, inode } of this.#pending) {
+      if (inode === undefined) this.#durable.delete(name)
+      else this.#durable.set(name, inode)
+    }
     this.#pending = []
   }
 
@@ -117,8 +131,8 @@ export class SimulatedDirectory {
         copies.set(inode, copy)
       }
       after.entries.set(name, copy)
+      after.#durable.set(name, copy)
     }
-    after.sync()
     return after
   }
 }

@@ -69,3 +69,26 @@ function drawRows(random: Prng, plan: InputPlan, firstId: number, keys: number):
   })
   return rows
 }
+
+/**
+ * The rows that a source has read, by what it says is unread; undefined where that is in bytes of a file.
+ */
+export function prefixOf(
+  { plan, rows }: Input,
+  unread: ReadonlyMap<string, { readonly split: { readonly id: string }; readonly position: unknown }> | undefined,
+): readonly Row[] | undefined {
+  if (plan.kind === 'jsonl') return undefined
+  if (unread === undefined) return []
+  const missing = new Set<number>()
+  for (const { split, position } of unread.values()) {
+    const at = typeof position === 'number' ? position : undefined
+    if (plan.kind === 'collection') {
+      const { start, end } = split as { readonly id: string; readonly start: number; readonly end: number }
+      for (let i = at ?? start; i < end; i++) missing.add(i)
+    } else {
+      const { index } = split as { readonly id: string; readonly index: number }
+      for (let i = at ?? index; i < rows.length; i += plan.splits) missing.add(i)
+    }
+  }
+  return rows.filter((_, i) => !missing.has(i))
+}

@@ -39,10 +39,14 @@ export class Scheduler implements Clock, Executor, Timers {
   readonly #starved: number
   readonly #lanes = new Map<string, (() => void)[]>()
   readonly #timers = new Heap<Timer>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.sequence < b.sequence))
+  /** Used again by every step. */
+  readonly #ready: Steppable[] = []
   #nowMs: number
   #sequence = 0
   #wallOffsetMs = 1_000_000_000_000
   steps = 0
+  #stalled = ''
+  #stalledUntil = 0
   /** Told of every choice before it is carried out: for traces. */
   onChoice: (kind: 'mail' | 'subtask' | 'timer', label: string | number) => void = () => {}
 
@@ -66,6 +70,12 @@ export class Scheduler implements Clock, Executor, Timers {
     this.#wallOffsetMs += byMs
   }
 
+  /** Mail of lanes that begin so waits for `steps` steps, as long as there is anything else to do. */
+  stall(prefix: string, steps: number): void {
+    this.#stalled = prefix
+    this.#stalledUntil = this.steps + steps
+  }
+
   post(lane: string, mail: () => void): void {
     const queue = this.#lanes.get(lane)
     if (queue === undefined) this.#lanes.set(lane, [mail])
@@ -85,7 +95,9 @@ export class Scheduler implements Clock, Executor, Timers {
   /** One step; false if nothing is left to do and no timer is pending. */
   step(subtasks: readonly Steppable[]): boolean {
     this.steps += 1
-    const ready = subtasks.filter((subtask) => subtask.runnable)
+    const ready = this.#ready
+    ready.length = 0
+    for (const subtask of subtasks) if (subtask.runnable) ready.push(subtask)
     const lanes = this.#lanes.size
     if (ready.length + lanes === 0 || this.#random.chance(1, TIME_PASSES_ONE_IN)) {
       if (this.#fireNextTimer()) return true
@@ -118,14 +130,18 @@ export class Scheduler implements Clock, Executor, Timers {
 
   #runMail(): void {
     let index = this.#random.below(this.#lanes.size)
-    for (const [lane, queue] of this.#lanes) {
-      if (index-- > 0) continue
-      const mail = queue.shift() as () => void
-      if (queue.length === 0) this.#lanes.delete(lane)
-      this.onChoice('mail', lane)
-      mail()
-      return
+    const stalled = this.steps < this.#stalledUntil
+    let last: string | undefined
+    for (const lane of this.#lanes.keys()) {
+      if (!stalled || !lane.startsWith(this.#stalled) || last === undefined) last = lane
+      if (index-- <= 0 && !(stalled && lane.startsWith(this.#stalled))) break
     }
+    const lane = last as string
+    const queue = this.#lanes.get(lane) as (() => void)[]
+    const mail = queue.shift() as () => void
+    if (queue.length === 0) this.#lanes.delete(lane)
+    this.onChoice('mail', lane)
+    mail()
   }
 
   #fireNextTimer(): boolean {

@@ -9,31 +9,44 @@
  *   SM-2  A dying process does nothing any more: no handler of it runs, its operations never end.
  *   SM-3  Errors that no fault explains are violations, also if the job recovers from them.
  */
+import type { StreamError } from '../../base/errors.ts'
+import type { CheckpointId } from '../../base/ids.ts'
 import { start } from '../../base/io.ts'
-import { isStreamError, type StreamError } from '../../base/errors.ts'
 import type { FileHandle } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
+import type { ToSubtask } from '../../base/protocol.ts'
 import { stepName } from '../failpoints.ts'
+import { notDurable, readCut, unreadableCheckpoint } from './cut.ts'
 import { ERRNOS, type Crash } from './faults.ts'
-import { Incarnation } from './incarnation.ts'
-import { compareOutput, readOutput, type Comparison } from './output.ts'
-import { OK, SimulatedDisk, type Fate, type OperationInfo } from './storage.ts'
+import { Incarnation, STATE } from './incarnation.ts'
+import { SimulatedDirectory, type SimulatedFile } from './inodes.ts'
+import { describeError, isDamage, isExplained } from './judge.ts'
+import type { Comparison } from './output.ts'
+import { drawProtocolWorld } from './protocol-world.ts'
+import { filesBelow, OK, SimulatedDisk, type Fate, type OperationInfo } from './storage.ts'
 import { Trace } from './trace.ts'
-import { drawProcess, drawWorld, POISONED, type World, type WorldPlan } from './world.ts'
+import { drawWorld, type World } from './world.ts'
 
-/** After so many steps faults end, whatever has not happened yet. */
-const SAFETY_STEPS = 8_000
-/** So many more and the job must have finished. */
-const LIVENESS_STEPS = 150_000
-/** After so many starts faults end, too. */
+/** After so many starts faults end. */
 const SAFETY_PROCESSES = 30
 const MAX_PROCESSES = 60
+/** So many steps a process that was given up goes on beside its successor. */
+const ZOMBIE_STEPS = 400
+const NOW: readonly number[] = [0]
 
 export type Violation =
   | { readonly kind: 'output'; readonly comparison: Comparison }
   | { readonly kind: 'unexpected-error'; readonly error: string }
   | { readonly kind: 'not-finished'; readonly why: string }
   | { readonly kind: 'not-idle-after-end'; readonly what: string }
+  /** Committed before a durable checkpoint covered it. */
+  | { readonly kind: 'early'; readonly what: string }
+  /** A checkpoint that is not the fold over what its positions say was read. */
+  | { readonly kind: 'inconsistent-checkpoint'; readonly checkpoint: number; readonly what: string }
+  | { readonly kind: 'checkpoint-not-durable'; readonly checkpoint: number; readonly what: string }
+  | { readonly kind: 'unreadable-checkpoint'; readonly what: string }
+  | { readonly kind: 'checkpoint-went-back'; readonly checkpoint: number; readonly after: number }
+  | { readonly kind: 'broken-law'; readonly what: string }
 
 export interface SimulationResult {
   readonly seed: number
@@ -47,7 +60,9 @@ export interface SimulationResult {
   readonly records: number
   /** Named steps reached, and how often. */
   readonly reached: ReadonlyMap<string, number>
-  readonly plan: WorldPlan
+  readonly plan: Readonly<Record<string, unknown>>
+  /** Subtasks of the process that had the fewest a vertex. */
+  readonly leastParallelism: number
   /** Present if recording. */
   readonly trace: readonly string[]
 }
@@ -56,8 +71,14 @@ export interface SimulationOptions {
   readonly recordTrace?: boolean
 }
 
+/** A whole job: windows, timers, files. */
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
-  return new Simulation(seed, new Trace(options.recordTrace ?? false)).run()
+  return new Simulation(drawWorld(seed), new Trace(options.recordTrace ?? false)).run()
+}
+
+/** The checkpoint protocol alone, with small operators around it. */
+export function simulateProtocol(seed: number, options: SimulationOptions = {}): SimulationResult {
+  return new Simulation(drawProtocolWorld(seed), new Trace(options.recordTrace ?? false)).run()
 }
 
 class Simulation {
@@ -66,41 +87,50 @@ class Simulation {
   readonly #disk = new SimulatedDisk()
   readonly #random: Prng
   readonly #crashes: Crash[]
+  /** Committables that a durable checkpoint covers. */
+  readonly #covered = new Set<string>()
   #steps = 0
   #nowMs = 1000
   #processes = 0
   #crashed = 0
   #checkpoints = 0
   #restarts = 0
+  #leastParallelism = Number.POSITIVE_INFINITY
   #healed = false
   #incarnation: Incarnation | undefined
   #aim: Crash | undefined
   #aimLeft = 0
+  /** The process is to be left to itself beside its successor. */
+  #letGo = false
+  #zombie: Incarnation | undefined
+  #zombieSteps = 0
+  #rivals = false
+  #flip: { readonly file: SimulatedFile; readonly bit: number } | undefined
   #violation: Violation | undefined
 
-  constructor(seed: number, trace: Trace) {
-    this.#world = drawWorld(seed)
+  constructor(world: World, trace: Trace) {
+    this.#world = world
     this.#trace = trace
     this.#random = this.#world.random.fork()
-    this.#crashes = [...this.#world.plan.faults.crashes]
+    this.#crashes = [...this.#world.faults.crashes]
     trace.where = () =>
       `${String(this.#steps).padStart(6)} #${this.#processes} ${this.#incarnation?.scheduler.monotonicMs() ?? 0} ms`
     this.#writeInputs()
     this.#disk.onOperation = (info) => this.#fate(info)
+    world.onVisible((id) => this.#onVisible(id))
   }
 
   run(): SimulationResult {
     try {
       this.#runToEnd()
     } catch (error) {
-      this.#violate({ kind: 'unexpected-error', error: describe(error) })
+      this.#violate({ kind: 'unexpected-error', error: describeError(error) })
     }
-    const { plan, seed } = this.#world
+    const { plan, seed, records } = this.#world
     return {
-      seed, plan, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
+      seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
-      records: plan.inputs.reduce((sum, input) => sum + input.records, 0),
-      reached: this.#trace.reached, trace: this.#trace.lines,
+      leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
     }
   }
 
@@ -115,27 +145,30 @@ class Simulation {
       }
     }
     this.#healed = true
-    this.#check()
+    this.#bury()
+    // A removal of the last minute may have failed; the next start, without faults, has to repeat it.
+    this.#check(this.#world.faults.ioErrorOneIn > 0 ? 'staged files may be there' : undefined)
     if (this.#random.chance(1, 2)) {
       this.#disk.powerCut(this.#random, this.#random.pick(['none', 'some'] as const))
       this.#trace.note('power-cut', 'after the end')
       // Removals that were not synced are undone; the next start repeats them.
       this.#check('staged files may be there')
     }
-    this.#startAgain()
+    // Of the small worlds every fourth is enough: the rest begin anew sooner.
+    if (this.#world.kind === 'full' || this.#random.chance(1, 4)) this.#startAgain()
   }
 
   /** A start after the end finds nothing to do and writes nothing. */
   #startAgain(): void {
     if (this.#violation !== undefined) return
-    const before = readOutput(this.#disk, this.#world.directories)
+    const before = this.#world.outputSize(this.#disk)
     const how = this.#runProcess()
     if (this.#violation !== undefined) return
-    const after = readOutput(this.#disk, this.#world.directories)
+    const after = this.#world.outputSize(this.#disk)
     // Without its mark of the end, for which a disk may have been too full, it finds that by itself.
-    const unmarked = how === 'finished' && this.#world.plan.faults.ioErrorOneIn > 0
+    const unmarked = how === 'finished' && this.#world.faults.ioErrorOneIn > 0
     if (how !== 'already-finished' && !unmarked) this.#violate({ kind: 'not-idle-after-end', what: `it ended '${how}'` })
-    else if (before.lines.length !== after.lines.length || after.staged.length > before.staged.length) {
+    else if (before.lines !== after.lines || after.staged > before.staged) {
       this.#violate({ kind: 'not-idle-after-end', what: 'it wrote output' })
     } else this.#check()
   }
@@ -144,86 +177,193 @@ class Simulation {
     this.#processes += 1
     this.#nextAim()
     const random = this.#random.fork()
-    const process = drawProcess(random, this.#world.plan.maxParallelism)
+    const process = this.#world.drawProcess(random)
+    this.#leastParallelism = Math.min(this.#leastParallelism, process.parallelism)
     this.#trace.note('process', JSON.stringify(process))
-    const incarnation = new Incarnation({
+    let newest = 0
+    const incarnation: Incarnation = new Incarnation({
       world: this.#world, disk: this.#disk, trace: this.#trace, process, random,
       number: this.#processes, nowMs: this.#nowMs,
       delayMs: (info) => this.#delayMs(info),
-      onProbe: (step) => this.#onProbe(step),
-      onCheckpoint: () => {
+      delivery: (message) => this.#delivery(message),
+      onProbe: (step) => this.#onProbe(step, incarnation),
+      onRestore: (id) => {
+        newest = id
+        this.#examine(id)
+      },
+      onCheckpoint: (id, finished) => {
         this.#checkpoints += 1
+        if (id <= newest) this.#violate({ kind: 'checkpoint-went-back', checkpoint: id, after: newest })
+        newest = id
+        this.#examine(id)
+        if (finished && this.#crashed === 0 && !this.#healed && incarnation === this.#incarnation) this.#lastChance()
       },
-      onRestart: (error) => {
-        this.#restarts += 1
-        this.#judge(error)
-      },
+      onBrokenLaw: (law) => this.#violate({ kind: 'broken-law', what: law.message }),
+      onRestart: (error) => this.#onRestart(error, incarnation),
     })
     this.#incarnation = incarnation
     incarnation.start()
-    while (incarnation.storage.alive && incarnation.end === undefined && this.#violation === undefined) {
+    while (!this.#hasLeft(incarnation) && this.#violation === undefined) {
       this.#steps += 1
       this.#beforeStep(incarnation)
-      if (!incarnation.storage.alive) break
-      if (!incarnation.step()) {
+      if (this.#hasLeft(incarnation)) break
+      if (this.#zombie !== undefined && this.#random.chance(1, 3)) this.#stepZombie(this.#zombie)
+      else if (!incarnation.step()) {
         this.#violate({ kind: 'not-finished', why: 'nothing is left to do, and the job has not ended' })
       }
     }
     this.#nowMs = incarnation.scheduler.monotonicMs() + 50
+    if (this.#letGo) {
+      this.#letGo = false
+      this.#crashed += 1
+      this.#trace.note('let-go', this.#processes)
+      this.#bury()
+      this.#zombie = incarnation
+      this.#zombieSteps = ZOMBIE_STEPS
+      this.#rivals = true
+      this.#repair()
+      return 'died'
+    }
     if (!incarnation.storage.alive) {
       this.#die()
       return 'died'
     }
     const { end } = incarnation
     // The process exits: what its background work had not done yet is not done.
-    this.#disk.killAll()
-    if (end?.kind !== 'failed') return end?.kind === 'already-finished' ? 'already-finished' : 'finished'
-    this.#judge(end.error)
-    return 'failed'
+    incarnation.storage.kill()
+    if (end?.kind === 'failed') this.#judge(end.error)
+    this.#repair()
+    this.#checkRetained()
+    if (end?.kind === 'failed') return 'failed'
+    return end?.kind === 'already-finished' ? 'already-finished' : 'finished'
+  }
+
+  #hasLeft(incarnation: Incarnation): boolean {
+    return !incarnation.storage.alive || incarnation.end !== undefined || this.#letGo
   }
 
   // ---- faults -----------------------------------------------------------------------------------
 
   #nextAim(): void {
     this.#aim = this.#healed ? undefined : this.#crashes.shift()
+    const { zombieOneIn } = this.#world.faults
+    if (this.#aim?.disk === 'kill' && zombieOneIn > 0 && this.#random.chance(1, zombieOneIn)) {
+      this.#aim = { ...this.#aim, disk: 'zombie' }
+    }
     const { point } = this.#aim ?? {}
     this.#aimLeft = point === undefined ? 0 : point.kind === 'probe' ? point.times : point.at
   }
 
   #beforeStep(incarnation: Incarnation): void {
-    const { faults } = this.#world.plan
-    if (!this.#healed && (this.#steps > SAFETY_STEPS || this.#processes > SAFETY_PROCESSES)) this.#heal()
-    if (this.#steps > SAFETY_STEPS + LIVENESS_STEPS) {
-      this.#violate({ kind: 'not-finished', why: `not after ${LIVENESS_STEPS} steps without faults` })
+    const { faults, limits: { safetySteps, livenessSteps } } = this.#world
+    if (!this.#healed && (this.#steps > safetySteps || this.#processes > SAFETY_PROCESSES)) this.#heal()
+    if (this.#steps > safetySteps + livenessSteps) {
+      this.#violate({ kind: 'not-finished', why: `not after ${livenessSteps} steps without faults` })
       return
     }
     if (this.#healed) return
     if (faults.wallJumpOneIn > 0 && this.#random.chance(1, faults.wallJumpOneIn)) {
       incarnation.scheduler.jumpWall(this.#random.below(20_000) - 10_000)
     }
-    if (this.#aim?.point.kind === 'step' && --this.#aimLeft === 0) incarnation.storage.kill()
+    if (faults.stallOneIn > 0 && this.#random.chance(1, faults.stallOneIn)) {
+      incarnation.scheduler.stall('from:', 1 + this.#random.below(faults.stallOneIn))
+    }
+    if (this.#aim?.point.kind === 'step' && --this.#aimLeft === 0) this.#strike(incarnation)
   }
 
   #heal(): void {
     this.#healed = true
     this.#aim = undefined
-    this.#world.poison.clear()
+    this.#world.heal()
+    this.#bury()
     this.#trace.note('healed', '')
   }
 
-  #onProbe(step: string): void {
+  /** The end of a process that ends its work: by death, or by being given up while it lives on. */
+  #strike(incarnation: Incarnation): void {
+    if (this.#aim?.disk === 'zombie') this.#letGo = true
+    else incarnation.storage.kill()
+  }
+
+  /** The job is about to end and nothing has died yet: now or within a few steps. */
+  #lastChance(): void {
+    const disk = this.#random.pick(['kill', 'none', 'some'] as const)
+    this.#aimLeft = 1 + (this.#random.chance(1, 2) ? 0 : this.#random.below(8))
+    this.#aim = { disk, point: { kind: 'step', at: this.#aimLeft } }
+  }
+
+  #onProbe(step: string, incarnation: Incarnation): void {
     this.#trace.step(step)
     const point = this.#aim?.point
-    if (point?.kind !== 'probe' || stepName(step) !== point.step) return
+    if (point?.kind !== 'probe' || incarnation !== this.#incarnation || stepName(step) !== point.step) return
     // SM-2: the storage is dead from here on, and the scheduler is left after this step.
-    if (--this.#aimLeft === 0) this.#incarnation?.storage.kill()
+    if (--this.#aimLeft === 0) this.#strike(incarnation)
+  }
+
+  #onRestart(error: StreamError, incarnation: Incarnation): void {
+    // A given-up process may try again only by claiming a term of its own: it is not let.
+    if (incarnation !== this.#incarnation) {
+      incarnation.storage.kill()
+      return
+    }
+    this.#restarts += 1
+    this.#judge(error)
+    if (isDamage(error)) this.#repair()
+  }
+
+  #stepZombie(zombie: Incarnation): void {
+    this.#zombieSteps -= 1
+    if (!zombie.storage.alive || zombie.end !== undefined || this.#zombieSteps <= 0 || !zombie.step()) this.#bury()
+  }
+
+  #bury(): void {
+    this.#zombie?.storage.kill()
+    this.#zombie = undefined
+  }
+
+  /** One bit, in one file of the state directory; put right again when that process is over. */
+  #flipOne(): void {
+    const { flipOneIn } = this.#world.faults
+    if (this.#healed || this.#zombie !== undefined || flipOneIn === 0 || !this.#random.chance(1, flipOneIn)) return
+    const directory = this.#disk.lookup(STATE)
+    if (!(directory instanceof SimulatedDirectory)) return
+    const files = filesBelow(directory).filter(([, file]) => file.length > 0)
+    if (files.length === 0) return
+    const [path, file] = this.#random.pick(files)
+    const bit = this.#random.below(file.length * 8)
+    file.flip(bit)
+    this.#flip = { file, bit }
+    this.#trace.note('flip', `bit ${bit} of ${path}`)
+  }
+
+  #repair(): void {
+    const flip = this.#flip
+    if (flip === undefined) return
+    flip.file.flip(flip.bit)
+    this.#flip = undefined
+  }
+
+  #delivery(message: ToSubtask): readonly number[] {
+    const { notices } = this.#world.faults
+    if (this.#healed || notices === 'prompt' || message.kind !== 'complete') return NOW
+    if (notices === 'lost') return this.#random.chance(1, 2) ? [4000] : NOW
+    return this.#random.pick([NOW, [0, 15], [30], [3, 90]])
   }
 
   #fate(info: OperationInfo): Fate {
-    if (this.#healed) return OK
+    const fate = this.#healed ? OK : this.#drawFate(info)
+    if (info.operation === 'link' && (fate.kind === 'ok' || fate.kind === 'crash-after')) this.#onLink(info.path)
+    return fate
+  }
+
+  #drawFate(info: OperationInfo): Fate {
     const point = this.#aim?.point
-    if (point?.kind === 'operation' && --this.#aimLeft === 0) return { kind: point.when }
-    const { ioErrorOneIn } = this.#world.plan.faults
+    if (point?.kind === 'operation' && --this.#aimLeft === 0) {
+      if (this.#aim?.disk !== 'zombie') return { kind: point.when }
+      this.#letGo = true
+      return OK
+    }
+    const { ioErrorOneIn } = this.#world.faults
     if (ioErrorOneIn === 0 || !this.#random.chance(1, ioErrorOneIn)) return OK
     const errno = this.#random.pick(ERRNOS)
     this.#trace.note('fault', `${errno} ${info.operation}`)
@@ -231,7 +371,7 @@ class Simulation {
   }
 
   #delayMs({ operation }: OperationInfo): number {
-    const { slowSyncMs } = this.#world.plan.faults
+    const { slowSyncMs } = this.#world.faults
     if (operation === 'sync' || operation === 'syncDirectory') return this.#healed ? 1 : Math.max(1, slowSyncMs)
     return this.#random.chance(1, 8) ? 2 : 0
   }
@@ -240,26 +380,57 @@ class Simulation {
     const disk = this.#aim?.disk ?? 'kill'
     this.#crashed += 1
     this.#trace.note('crash', disk)
-    if (disk === 'kill') this.#disk.killAll()
-    else this.#disk.powerCut(this.#random, disk)
+    this.#repair()
+    if (disk !== 'kill' && disk !== 'zombie') {
+      this.#bury()
+      this.#disk.powerCut(this.#random, disk)
+    }
+    this.#checkRetained()
+    this.#flipOne()
   }
 
   // ---- judgement --------------------------------------------------------------------------------
 
   #judge(error: StreamError): void {
-    const { faults } = this.#world.plan
-    const injected = (faults.poison.length > 0 && error.message.includes(POISONED)) ||
-      (faults.ioErrorOneIn > 0 && (['E052', 'E053'].includes(error.code) || isTransient(error))) ||
-      ((faults.ioErrorOneIn > 0 || faults.slowSyncMs > 0) && error.code === 'E041')
-    if (!injected) this.#violate({ kind: 'unexpected-error', error: describe(error) })
+    const circumstances = { flipped: this.#flip !== undefined, rivals: this.#rivals }
+    if (isExplained(error, this.#world.faults, circumstances)) return
+    this.#violate({ kind: 'unexpected-error', error: describeError(error) })
+  }
+
+  /** A checkpoint is said to be complete, or is gone on from. */
+  #examine(id: CheckpointId): void {
+    try {
+      const cut = readCut(this.#disk, STATE, id)
+      const missing = notDurable(this.#disk, STATE, cut.manifest)
+      if (missing !== undefined) this.#violate({ kind: 'checkpoint-not-durable', checkpoint: id, what: missing })
+      const wrong = this.#world.checkCut(cut)
+      if (wrong !== undefined) this.#violate({ kind: 'inconsistent-checkpoint', checkpoint: id, what: wrong })
+      for (const committable of cut.committables) this.#covered.add(this.#world.committableId(committable))
+    } catch (error) {
+      this.#violate({ kind: 'unreadable-checkpoint', what: describeError(error) })
+    }
+  }
+
+  #onVisible(id: string): void {
+    if (!this.#covered.has(id)) this.#violate({ kind: 'early', what: id })
+  }
+
+  #onLink(path: string): void {
+    const cut = path.lastIndexOf('/')
+    if (!this.#world.directories.includes(path.slice(0, cut)) || this.#disk.lookup(path) !== undefined) return
+    this.#onVisible(path.slice(cut + 1))
+  }
+
+  #checkRetained(): void {
+    const what = unreadableCheckpoint(this.#disk, STATE)
+    if (what !== undefined) this.#violate({ kind: 'unreadable-checkpoint', what })
   }
 
   #check(allowed?: 'staged files may be there'): void {
-    const comparison = compareOutput(this.#disk, this.#world)
-    const { lost, duplicate, corrupt, staged } = comparison
-    if (lost + duplicate + corrupt > 0 || (allowed === undefined && staged.length > 0)) {
-      this.#violate({ kind: 'output', comparison })
-    }
+    const comparison = this.#world.compare(this.#disk)
+    const { lost, duplicate, corrupt, outOfOrder, staged } = comparison
+    const untidy = staged.length > 0 && allowed === undefined && !this.#rivals
+    if (lost + duplicate + corrupt + outOfOrder > 0 || untidy) this.#violate({ kind: 'output', comparison })
   }
 
   #violate(violation: Violation): void {
@@ -286,20 +457,4 @@ class Simulation {
       if (!outcome.ok) throw outcome.error
     })
   }
-}
-
-/** The cause of what is reported, if it is an injected error of storage. */
-function isTransient(error: StreamError): boolean {
-  for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (isStreamError(cause) && ['E052', 'E053'].includes(cause.code)) return true
-  }
-  return false
-}
-
-function describe(thrown: unknown): string {
-  if (isStreamError(thrown)) {
-    const cause = thrown.cause instanceof Error ? `\n${thrown.cause.stack}` : ''
-    return `${thrown.code} ${thrown.message}${cause}`
-  }
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
 }

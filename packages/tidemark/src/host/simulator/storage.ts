@@ -59,6 +59,12 @@ class SimulatedHandle implements FileHandle {
 
 const failure = (errno: string, operation: string, path: string): Error => storageError({ errno, operation, path })
 
+/** Every file below `directory` with its path in it. */
+export function filesBelow(directory: SimulatedDirectory, prefix = ''): [path: string, file: SimulatedFile][] {
+  return [...directory.entries].flatMap(([name, inode]) =>
+    inode instanceof SimulatedFile ? [[`${prefix}${name}`, inode]] : filesBelow(inode, `${prefix}${name}/`))
+}
+
 export class SimulatedDisk {
   #root = new SimulatedDirectory()
   #operations = 0
@@ -103,12 +109,27 @@ export class SimulatedDisk {
 
   lookup(path: string): SimulatedFile | SimulatedDirectory | undefined {
     let at: SimulatedFile | SimulatedDirectory | undefined = this.#root
-    for (const part of path.split('/')) {
-      if (part === '') continue
-      if (!(at instanceof SimulatedDirectory)) return undefined
-      at = at.entries.get(part)
+    for (let from = 0; from < path.length;) {
+      const slash = path.indexOf('/', from)
+      const end = slash < 0 ? path.length : slash
+      if (end > from) {
+        if (!(at instanceof SimulatedDirectory)) return undefined
+        at = at.entries.get(path.slice(from, end))
+      }
+      from = end + 1
     }
     return at
+  }
+
+  /** True if no power cut could take the file, as it is now, away. */
+  durable(path: string): boolean {
+    let at: SimulatedFile | SimulatedDirectory | undefined = this.#root
+    for (const part of path.split('/')) {
+      if (part === '') continue
+      if (!(at instanceof SimulatedDirectory) || !at.keeps(part)) return false
+      at = at.entries.get(part)
+    }
+    return at instanceof SimulatedFile && at.durable
   }
 }
 

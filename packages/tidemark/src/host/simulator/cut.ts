@@ -1,0 +1,130 @@
+/**
+ * Reads the checkpoints that a simulated disk holds, past every fault, to compare them with the truth.
+ *
+ * Called by the simulator when a checkpoint completes, when one is restored and when a process ends.
+ *
+ *   CU-1  Reading changes nothing and draws nothing: it is not part of the run.
+ */
+import { crc32 } from '../../base/crc32.ts'
+import type { Key } from '../../graph/key.ts'
+import type { CheckpointId } from '../../base/ids.ts'
+import { checkpointFile, checkpointsDirectory, manifestFile, parseManifestFile } from '../../checkpoint/layout.ts'
+import { parseManifest, type Manifest } from '../../checkpoint/manifest.ts'
+import type { AssignedSplit } from '../../base/protocol.ts'
+import { decodeSegment, readEntries } from '../../state/snapshot-format.ts'
+import type { OperatorSnapshot } from '../../state/snapshot.ts'
+import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
+import type { SimulatedDisk } from './storage.ts'
+
+interface Part {
+  readonly operator: string
+  readonly subtask: number
+  readonly snapshot: OperatorSnapshot
+}
+
+/** One checkpoint, decoded. */
+export class Cut {
+  readonly manifest: Manifest
+  readonly #parts: readonly Part[]
+
+  constructor(manifest: Manifest, parts: readonly Part[]) {
+    this.manifest = manifest
+    this.#parts = parts
+  }
+
+  list(operator: string, name: string): unknown[] {
+    const items: unknown[] = []
+    for (const part of this.#parts) {
+      if (part.operator !== operator) continue
+      for (const list of part.snapshot.lists) if (list.name === name) items.push(...list.items)
+    }
+    return items
+  }
+
+  keyed(operator: string, name: string): Map<Key, unknown> {
+    const values = new Map<Key, unknown>()
+    for (const part of this.#parts) {
+      if (part.operator !== operator) continue
+      for (const state of part.snapshot.keyed) {
+        if (state.name !== name) continue
+        for (const group of state.groups) for (const entry of readEntries(group)) values.set(entry.key, entry.value)
+      }
+    }
+    return values
+  }
+
+  get committables(): unknown[] {
+    const found: unknown[] = []
+    for (const { snapshot } of this.#parts) {
+      for (const list of snapshot.lists) {
+        if (list.name !== 'pending') continue
+        for (const item of list.items) found.push((item as { readonly committable: unknown }).committable)
+      }
+    }
+    return found
+  }
+
+  /**
+   * What of a source's splits is not read yet: position by id, undefined for one that was never opened.
+   * Undefined if the splits were not even discovered.
+   */
+  unread(source: string): Map<string, { readonly split: { readonly id: string }; readonly position: unknown }> | undefined {
+    const unread = new Map<string, { readonly split: { readonly id: string }; readonly position: unknown }>()
+    const [enumerator] = this.list(source, 'enumerator') as readonly {
+      readonly pending: readonly AssignedSplit[]; readonly complete: boolean
+    }[]
+    if (enumerator?.complete !== true) return undefined
+    for (const { split } of enumerator.pending) unread.set(split.id, { split, position: undefined })
+    for (const item of this.list(source, 'splits')) {
+      const active = item as { readonly split: { readonly id: string }; readonly position: unknown }
+      unread.set(active.split.id, active)
+    }
+    return unread
+  }
+}
+
+export function readCut(disk: SimulatedDisk, directory: string, id: CheckpointId): Cut {
+  const path = manifestFile(directory, id)
+  const manifest = parseManifest(bytesOf(disk, path), path, id)
+  const files = new Map<string, Uint8Array>()
+  const parts = manifest.segments.map(({ operator, subtask, file, offset, length }) => {
+    const bytes = files.get(file) ?? bytesOf(disk, checkpointFile(directory, id, file))
+    files.set(file, bytes)
+    return { operator, subtask, snapshot: decodeSegment(bytes.subarray(offset, offset + length)).snapshot }
+  })
+  return new Cut(manifest, parts)
+}
+
+/** What is wrong with the completed checkpoints on the disk: a manifest refers only to whole files. */
+export function unreadableCheckpoint(disk: SimulatedDisk, directory: string): string | undefined {
+  const found = disk.lookup(checkpointsDirectory(directory))
+  if (!(found instanceof SimulatedDirectory)) return undefined
+  for (const name of found.entries.keys()) {
+    const id = parseManifestFile(name)
+    if (id === undefined) continue
+    try {
+      const path = manifestFile(directory, id)
+      for (const { name: file, length, crc32: sum } of parseManifest(bytesOf(disk, path), path, id).files) {
+        const bytes = bytesOf(disk, checkpointFile(directory, id, file))
+        if (bytes.length !== length || crc32(bytes) !== sum) return `${file} of checkpoint ${id} is damaged`
+      }
+    } catch (error) {
+      return `checkpoint ${id}: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+  return undefined
+}
+
+/** What of checkpoint `id` a power cut now could take away. */
+export function notDurable(disk: SimulatedDisk, directory: string, manifest: Manifest): string | undefined {
+  const id = manifest.checkpoint
+  const paths = [manifestFile(directory, id), ...manifest.files.map((file) => checkpointFile(directory, id, file.name))]
+  return paths.find((path) => !disk.durable(path))
+}
+
+function bytesOf(disk: SimulatedDisk, path: string): Uint8Array {
+  const file = disk.lookup(path)
+  if (!(file instanceof SimulatedFile)) throw new Error(`${path} is missing`)
+  return file.read(0, file.length)
+}
+

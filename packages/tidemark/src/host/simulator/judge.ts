@@ -1,0 +1,47 @@
+/**
+ * Which errors the faults of a world explain; any other is a violation, even if the job recovers.
+ *
+ * Called by the simulator for every restart and every failed end.
+ */
+import { isStreamError, type StreamError } from '../../base/errors.ts'
+import type { Faults } from './faults.ts'
+import { POISONED } from './world.ts'
+
+const STORAGE: readonly string[] = ['E052', 'E053']
+const DAMAGED: readonly string[] = ['E044', 'E045', 'E050', 'E057', 'E059']
+
+export interface Circumstances {
+  /** A bit of the state directory is flipped right now. */
+  readonly flipped: boolean
+  /** A process that was given up is, or was, at work beside another. */
+  readonly rivals: boolean
+}
+
+export function isExplained(error: StreamError, faults: Faults, { flipped, rivals }: Circumstances): boolean {
+  const failing = faults.ioErrorOneIn > 0 || faults.commitFailsOneIn > 0
+  if (failing && isStorage(error)) return true
+  if (faults.poison.length > 0 && error.message.includes(POISONED)) return true
+  const slow = faults.slowSyncMs > 0 || faults.hangOneIn > 0
+  if (error.code === 'E041' && (failing || slow)) return true
+  if (flipped && isDamage(error)) return true
+  // Fenced, or the other one has used a number that was to be the next.
+  return rivals && (error.code === 'E046' || error.code === 'E041')
+}
+
+export const isDamage = (error: StreamError): boolean => error.kind === 'corrupt' || DAMAGED.includes(error.code)
+
+/** An injected error of storage, or one that was caused by it. */
+function isStorage(error: StreamError): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (isStreamError(cause) && STORAGE.includes(cause.code)) return true
+  }
+  return false
+}
+
+export function describeError(thrown: unknown): string {
+  if (isStreamError(thrown)) {
+    const cause = thrown.cause instanceof Error ? `\n${thrown.cause.stack}` : ''
+    return `${thrown.code} ${thrown.message}${cause}`
+  }
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+}

@@ -1,0 +1,359 @@
+/**
+ * Bugs that must never come back: each as a patch of the source, with what is to notice it.
+ *
+ * The classes are those of real bugs in other engines: A transactions, B restore, commit and collection, C end
+ * of input, D output files, E key groups and timers, F watermarks and idleness, G sources, P checkpoint protocol,
+ * S what must be durable. `by` names the fastest means: seeds of the simulator, or a test file with the
+ * test whose name holds `test`.
+ */
+const seeds = (within) => ({ kind: 'seeds', within })
+const suite = (file, test) => ({ kind: 'test', file: `packages/tidemark/test/${file}`, test })
+const enumeration = (world) => suite('simulation/enumeration.test.ts', world)
+const one = (file, find, replace) => [{ file, find, replace }]
+/** Takes a text away. */
+const without = (file, find) => one(file, find, '')
+
+export const MUTANTS = [
+  // ---- A: transactions, commits ---------------------------------------------------------------------
+  {
+    name: 'missing-is-committed', class: 'A', bug: 'a commit takes "staged file unknown" for success',
+    patches: without('connector/file-committer.ts', "      yield* this.#wasCommitted(file, 'neither it nor its staged file is there')\n"),
+    by: suite('connector/file-sink.test.ts', 'staged output that is gone or damaged'),
+  },
+  {
+    name: 'other-content-is-committed', class: 'A', bug: 'a commit takes a foreign file under the final name for its own',
+    patches: without('connector/file-committer.ts', "    if (outcome !== 'linked') yield* this.#wasCommitted(file, 'its staged file vanished')\n"),
+    by: suite('connector/file-sink.test.ts', 'a final name with other content is E104'),
+  },
+  {
+    name: 'failed-commit-forgotten', class: 'A', bug: 'a commit that failed counts as confirmed',
+    patches: without('operator/sink-operator.ts', '        this.#context.fail(outcome.error)\n        return\n'),
+    by: seeds(2000),
+  },
+  {
+    name: 'live-parts-removed', class: 'A', bug: 'a start clears away staged parts that a checkpoint counts on',
+    patches: without('connector/file-committer.ts', ' && !keep.has(name)'),
+    by: seeds(400),
+  },
+  {
+    name: 'unlinked-before-durable', class: 'A', bug: 'the staged name goes before the final name is durable',
+    patches: one(
+      'connector/file-committer.ts',
+      '    yield* this.#storage.syncDirectory(this.#directory)\n    yield* inBatches(files, (file) => this.#storage.unlink(this.#at(file.staged)))\n',
+      '    yield* inBatches(files, (file) => this.#storage.unlink(this.#at(file.staged)))\n    yield* this.#storage.syncDirectory(this.#directory)\n',
+    ),
+    by: enumeration('the commit of 1 part'),
+  },
+  {
+    name: 'fence-not-asked', class: 'A', bug: 'a writer that lost its term commits all the same',
+    patches: without('operator/sink-operator.ts', '    yield* this.#context.fence()\n'),
+    by: suite('mutants/holes.test.ts', 'a sink whose term is over commits nothing'),
+  },
+  // ---- B: restore, commits and their checkpoints, collection ----------------------------------------
+  {
+    name: 'carry-dropped', class: 'B', bug: 'a checkpoint carries its own commits alone',
+    patches: one('operator/sink-operator.ts', 'items: [...this.#pending] }', 'items: this.#pending.filter((one) => one.checkpoint === checkpoint) }'),
+    by: seeds(400),
+  },
+  {
+    name: 'aborted-part-not-carried', class: 'B', bug: 'what an aborted checkpoint staged does not travel with the next',
+    patches: one(
+      'operator/sink-operator.ts', 'items: [...this.#pending] }',
+      'items: this.#pending.filter((one) => one.checkpoint === checkpoint || one.checkpoint <= this.#complete) }',
+    ),
+    by: enumeration('an aborted checkpoint is carried'),
+  },
+  {
+    name: 'restored-without-commits', class: 'B', bug: 'a restore forgets the commits of its checkpoint',
+    patches: one('operator/sink-operator.ts', "    this.#pending = [...((context.restored?.list('pending') ?? []) as readonly Pending[])]\n", '    this.#pending = []\n'),
+    by: seeds(400),
+  },
+  {
+    name: 'filed-under-the-wrong-checkpoint', class: 'B', bug: 'a staged part is filed under the checkpoint before',
+    patches: one('operator/sink-operator.ts', 'this.#pending.push({ checkpoint, committable })', 'this.#pending.push({ checkpoint: checkpoint - 1, committable })'),
+    by: seeds(2000),
+  },
+  {
+    name: 'retained-one-too-few', class: 'B', bug: 'collection takes one checkpoint too many',
+    patches: one('checkpoint/gc.ts', '.slice(-policy.retain)', '.slice(-Math.max(1, policy.retain - 1))'),
+    by: suite('checkpoint/coordinator.test.ts', 'as many as asked for are retained'),
+  },
+  {
+    name: 'collected-on-its-way', class: 'B', bug: 'collection takes the files of a checkpoint that is on its way',
+    patches: one('checkpoint/coordinator.ts', 'const floor = this.#pending?.id ?? this.#nextId', 'const floor = this.#nextId + 1'),
+    by: seeds(2000),
+  },
+  {
+    name: 'starts-empty', class: 'B', bug: 'a job that lost its directory starts empty',
+    patches: one('checkpoint/recover.ts', 'if (restored === null && !marked) return', 'return'),
+    by: suite('checkpoint/recover.test.ts', 'never starts empty without --fresh'),
+  },
+  {
+    name: 'falls-back-silently', class: 'B', bug: 'an unreadable newest checkpoint is passed over',
+    patches: without('checkpoint/recover.ts', "    if (fact.kind === 'damaged') return unreadable(directory, fact.id, fact.error, newest)\n"),
+    by: suite('checkpoint/recover.test.ts', 'any flipped bit of the newest manifest'),
+  },
+  {
+    name: 'succeeded-writer-restored', class: 'B', bug: 'what an older writer completed after it was succeeded is restored',
+    patches: one('checkpoint/epochs.ts', 'manifest.checkpoint <= (limits.get(manifest.epoch) ?? 0)', 'limits.has(manifest.epoch) || manifest.checkpoint > 0'),
+    by: suite('checkpoint/recover.test.ts', 'what an older writer completed after it was succeeded'),
+  },
+  // ---- C: end of input and stop ---------------------------------------------------------------------
+  {
+    name: 'partly-finished-is-the-end', class: 'C', bug: 'a checkpoint cut before some inputs ended counts as the final one',
+    patches: one('checkpoint/pending-checkpoint.ts', 'this.allAcknowledged && this.#ended === this.#acknowledged.size', 'this.allAcknowledged && this.#ended > 0'),
+    by: seeds(400),
+  },
+  {
+    name: 'stop-does-not-await-commits', class: 'C', bug: 'the job ends before the commits of its final checkpoint are confirmed',
+    patches: without('checkpoint/confirmed-commits.ts', '    if (!all) return undefined\n'),
+    by: seeds(400),
+  },
+  {
+    name: 'leaves-before-its-commits', class: 'C', bug: 'a subtask ends when the final checkpoint is complete, its commits open',
+    patches: one('task/subtask.ts', 'this.#lastReportedCommitted >= final', 'this.#lastReportedComplete >= final'),
+    by: seeds(400),
+  },
+  {
+    name: 'end-before-the-last-flush', class: 'C', bug: 'watermarks and the end of data overtake the last records',
+    patches: one('task/record-writer.ts', '    this.flush()\n    for (const target of this.#targets) target.channel.push(item)', "    if (item.kind === 'barrier') this.flush()\n    for (const target of this.#targets) target.channel.push(item)"),
+    by: seeds(400),
+  },
+  {
+    name: 'finished-without-its-mark', class: 'C', bug: 'a final checkpoint counts as the end although its commits were not confirmed',
+    patches: one('checkpoint/recover.ts', 'return newest.finished && done', 'return newest.finished'),
+    by: suite('checkpoint/coordinator.test.ts', 'a crash between the final manifest and the last commit'),
+  },
+  {
+    name: 'end-without-final-checkpoint', class: 'C', bug: 'the end of all input does not ask for a final checkpoint',
+    patches: without('checkpoint/coordinator.ts', "    // One on its way may have been cut before the end. If it was not, it answers this request, too.\n    this.request('final')\n"),
+    by: suite('checkpoint/coordinator.test.ts', 'a final checkpoint is triggered at once'),
+  },
+  // ---- E: key groups and timers ---------------------------------------------------------------------
+  {
+    name: 'timer-in-the-wrong-group', class: 'E', bug: 'timers are filed under the wrong key group',
+    patches: one('operator/timer-service.ts', "kind: 'timers', version: 1, maxParallelism: this.#maxParallelism,", "kind: 'timers', version: 1, maxParallelism: 1,"),
+    by: seeds(400),
+  },
+  {
+    name: 'timers-not-restored', class: 'E', bug: 'a restore forgets the timers',
+    patches: without('operator/timer-service.ts', '        this.#queues[domain].add(key, windowOf(namespace), value as number)\n'),
+    by: seeds(400),
+  },
+  {
+    name: 'key-group-range-off-by-one', class: 'E', bug: 'the last key group of a range belongs to nobody',
+    patches: one('graph/key-groups.ts', '((subtask + 1) * maxParallelism - 1) / parallelism', '((subtask + 1) * maxParallelism - 1) / parallelism - 1e-9'),
+    by: suite('state/restore.test.ts', 'RS-1'),
+  },
+  {
+    name: 'foreign-group-kept', class: 'E', bug: 'state of key groups that went to another subtask is kept',
+    patches: one('state/restore.ts', 'if (group.group >= range.start && group.group <= range.end) owned', 'if (group.group >= range.start) owned'),
+    by: suite('state/restore.test.ts', 'RS-1'),
+  },
+  {
+    name: 'record-to-the-wrong-owner', class: 'E', bug: 'records go to another subtask than their key group',
+    patches: one('graph/key-groups.ts', 'return Math.floor((group * parallelism) / maxParallelism)', 'return group % parallelism'),
+    by: seeds(400),
+  },
+  {
+    name: 'timer-registered-twice', class: 'E', bug: 'a timer registered twice fires twice',
+    patches: without('operator/timer-queue.ts', '    if (ofKey.has(id)) return false\n'),
+    by: suite('operator/timers.test.ts', 'the timer queue equals a sorted list'),
+  },
+  // ---- F: watermarks and idleness -------------------------------------------------------------------
+  {
+    name: 'source-watermark-not-restored', class: 'F', bug: 'a source forgets its watermark',
+    patches: one('operator/source-operator.ts', 'floors.length === 0 ? MIN_TIMESTAMP : Math.min(...floors)', 'floors.length < 0 ? 0 : MIN_TIMESTAMP'),
+    by: suite('mutants/holes.test.ts', 'a source goes on from its watermark'),
+  },
+  {
+    name: 'timer-watermark-not-restored', class: 'F', bug: 'a timer service forgets its watermark',
+    patches: without('operator/timer-service.ts', '    this.#watermark = restoredWatermark(restored)\n'),
+    by: suite('mutants/holes.test.ts', 'a timer service never falls behind'),
+  },
+  {
+    name: 'idle-split-never-resumed', class: 'F', bug: 'a split that was idle stays idle when it sends again',
+    patches: one('time/split-watermarks.ts', '    part.idle = false\n    if (watermark <=', '    if (watermark <='),
+    by: suite('operator/source-operator.test.ts', 'a silent split becomes idle'),
+  },
+  {
+    name: 'idle-channel-never-resumed', class: 'F', bug: 'a channel that was idle stays idle',
+    patches: one('time/watermark-valve.ts', 'if (channel.finished || channel.active === !idle) return', 'if (channel.finished || !idle || !channel.active) return'),
+    by: suite('time/watermark-valve.test.ts', 'the valve equals its model'),
+  },
+  {
+    name: 'finished-counts-as-idle', class: 'F', bug: 'an input that ended makes the others idle, or idle stays after the end',
+    patches: one('time/watermark-valve.ts', '      const idle = this.#setIdle(false)\n', '      const idle = this.#setIdle(true)\n'),
+    by: suite('time/watermark-valve.test.ts', 'the valve equals its model'),
+  },
+  {
+    name: 'watermark-goes-back', class: 'F', bug: 'a merged watermark follows its inputs down',
+    patches: [
+      { file: 'time/watermark-valve.ts', find: '    if (watermark <= this.#watermark) return undefined\n', replace: '    if (watermark === this.#watermark) return undefined\n' },
+      { file: 'time/watermark-valve.ts', find: 'channel.aligned = channel.watermark >= this.#watermark', replace: 'channel.aligned = true' },
+    ],
+    by: suite('time/watermark-valve.test.ts', 'the valve equals its model'),
+  },
+  {
+    name: 'behind-counts-at-once', class: 'F', bug: 'a channel that comes back behind the merged watermark holds it at once',
+    patches: one('time/watermark-valve.ts', 'channel.aligned = channel.watermark >= this.#watermark', 'channel.aligned = true'),
+    by: suite('time/watermark-valve.test.ts', 'the valve equals its model'),
+  },
+  // ---- G: sources -----------------------------------------------------------------------------------
+  {
+    name: 'position-off-by-one', class: 'G', bug: 'a source goes on behind the record that is next',
+    patches: one('connector/collection.ts', 'position: () => at,', 'position: () => (at === split.start ? at : at + 1),'),
+    by: seeds(400),
+  },
+  {
+    name: 'position-of-the-last-record', class: 'G', bug: 'a source goes on with a record that it gave already',
+    patches: one('connector/generator.ts', '  position(): number {\n    return this.#next\n', '  position(): number {\n    return Math.max(this.#first, this.#next - this.#step)\n'),
+    by: seeds(400),
+  },
+  {
+    name: 'advanced-at-poll', class: 'G', bug: 'the position in a snapshot counts records that were read and not emitted',
+    patches: one('operator/source-operator.ts', 'reader === undefined ? position : reader.position(),', 'reader === undefined ? position : (reader.poll(1), reader.position()),'),
+    by: seeds(400),
+  },
+  {
+    name: 'splits-not-given-back', class: 'G', bug: 'a restore forgets the splits that were not handed out',
+    patches: one('job/split-enumerator.ts', '    this.#pending = [...stored.pending]\n', ''),
+    by: seeds(400),
+  },
+  {
+    name: 'split-order-lost', class: 'G', bug: 'splits are read as they come, not in the order of discovery',
+    patches: without('operator/source-operator.ts', '    this.#splits.sort((a, b) => a.order - b.order)\n'),
+    by: suite('operator/source-operator.test.ts', 'splits are read in the order of discovery'),
+  },
+  {
+    name: 'split-twice', class: 'G', bug: 'a split handed out during a cut is in the snapshot of both sides',
+    patches: one('job/job-attempt.ts', '    this.#held = []\n', ''),
+    by: seeds(2000),
+  },
+  // ---- P: the checkpoint protocol -------------------------------------------------------------------
+  {
+    name: 'commit-before-manifest', class: 'P', bug: 'everybody is told "complete" before the manifest is durable',
+    patches: one(
+      'checkpoint/coordinator.ts', "    this.#ports.probe('cp.acks.all')\n",
+      "    this.#ports.probe('cp.acks.all')\n    for (const to of pending.plan.wait) this.#host.send(to, { kind: 'complete', id: pending.id })\n",
+    ),
+    by: seeds(400),
+  },
+  {
+    name: 'epoch-not-checked', class: 'P', bug: 'a writer that was succeeded completes a checkpoint',
+    patches: without('checkpoint/commit-manifest.ts', "    if (epoch !== manifest.epoch) return { kind: 'fenced', newest: epoch, holder }\n"),
+    by: suite('mutants/holes.test.ts', 'a writer that is succeeded while it links'),
+  },
+  {
+    name: 'taken-is-committed', class: 'P', bug: 'a checkpoint number that somebody else used counts as our own',
+    patches: without('checkpoint/commit-manifest.ts', "    if (outcome === 'exists') return { kind: 'taken' }\n"),
+    by: suite('checkpoint/coordinator.test.ts', 'a number taken by a writer'),
+  },
+  {
+    name: 'late-acks-accepted', class: 'P', bug: 'an acknowledgement of another checkpoint is counted',
+    patches: one('checkpoint/coordinator.ts', "pending.id !== message.id || pending.state !== 'waiting') return 'late'", "pending.state !== 'waiting') return 'late'"),
+    by: suite('checkpoint/coordinator.test.ts', 'each way an acknowledgement can be useless'),
+  },
+  {
+    name: 'ack-before-written', class: 'P', bug: 'a snapshot is acknowledged before it is written',
+    patches: [
+      { file: 'checkpoint/files.ts', find: '        yield* storage.append(open.handle, bytes)\n', replace: '        start(storage.append(open.handle, bytes), () => {})\n' },
+    ],
+    by: seeds(2000),
+  },
+  {
+    name: 'barrier-overtakes', class: 'P', bug: 'a barrier overtakes the records before it',
+    patches: one('task/record-writer.ts', '    this.flush()\n    for (const target of this.#targets) target.channel.push(item)', "    if (item.kind !== 'barrier') this.flush()\n    for (const target of this.#targets) target.channel.push(item)"),
+    by: seeds(400),
+  },
+  {
+    name: 'record-overtakes', class: 'P', bug: 'one record more is read between the barrier and the snapshot',
+    patches: one('task/subtask.ts', '    const parts = this.#chain.snapshot(id)\n', "    if (this.#source !== undefined && this.#state === 'running') this.#source.poll(1)\n    const parts = this.#chain.snapshot(id)\n"),
+    by: seeds(400),
+  },
+  {
+    name: 'not-aligned', class: 'P', bug: 'inputs are not blocked during alignment',
+    patches: one('task/subtask.ts', '      block: (channel) => this.#setBlocked(channel, true),\n', '      block: () => {},\n'),
+    by: seeds(400),
+  },
+  {
+    name: 'cancel-not-forwarded', class: 'P', bug: 'a subtask that gives a checkpoint up does not tell those behind it',
+    patches: one('task/subtask.ts', "        this.#chain.broadcast({ kind: 'cancel', id })\n        this.#send({ kind: 'decline', id, reason })\n", "        this.#send({ kind: 'decline', id, reason })\n"),
+    by: suite('mutants/holes.test.ts', 'a checkpoint that is given up at an input'),
+  },
+  {
+    name: 'fsync-retried', class: 'P', bug: 'a file whose fsync failed is synced again',
+    patches: one(
+      'checkpoint/files.ts', '          storage.sync(handle),\n',
+      '          (function* () { try { yield* storage.sync(handle) } catch { yield* storage.sync(handle) } })(),\n',
+    ),
+    by: suite('checkpoint/crash.test.ts', 'an fsync that failed once is never repeated'),
+  },
+  // ---- S: what must be durable ----------------------------------------------------------------------
+  {
+    name: 'state-file-not-synced', class: 'S', bug: 'the bytes of a state file are not durable before its manifest',
+    patches: without('checkpoint/files.ts', '          storage.sync(handle),\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'state-entry-not-synced', class: 'S', bug: 'the name of a state file is not durable before its manifest',
+    patches: without('checkpoint/files.ts', '          storage.syncDirectory(checkpointDirectory(this.#directory, checkpoint)),\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'checkpoint-directory-not-synced', class: 'S', bug: 'the directory of a checkpoint is not durable before its manifest',
+    patches: without('checkpoint/files.ts', '          storage.syncDirectory(checkpointsDirectory(this.#directory)),\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'document-not-synced', class: 'S', bug: 'manifests and records are linked before their bytes are durable',
+    patches: without('checkpoint/document.ts', '    yield* storage.sync(file)\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'claim-not-synced', class: 'S', bug: 'a claimed name is not durable',
+    patches: without('checkpoint/document.ts', '  yield* storage.syncDirectory(at.directory)\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'part-not-synced', class: 'D', bug: 'a staged part is reported before its bytes are durable',
+    patches: without('connector/file-writer.ts', '          yield* storage.sync(file)\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'staged-name-not-synced', class: 'D', bug: 'a staged part is reported before its name is durable',
+    patches: without('connector/file-writer.ts', '        if (staged.length > 0) yield* this.#syncDirectory()\n'),
+    by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'final-name-not-synced', class: 'D', bug: 'a commit is confirmed before the final name is durable',
+    patches: without('connector/file-committer.ts', '    yield* this.#storage.syncDirectory(this.#directory)\n'),
+    by: enumeration('the commit of 1 part'),
+  },
+  {
+    name: 'removal-not-synced', class: 'S', bug: 'the files of a collected checkpoint go before the removal of its manifest is durable',
+    patches: without('checkpoint/gc.ts', '  if (garbage.manifests.length > 0) yield* storage.syncDirectory(checkpointsDirectory(directory))\n'),
+    by: enumeration('collection of two checkpoints'),
+  },
+  {
+    name: 'files-before-their-manifest', class: 'B', bug: 'collection takes the files of a checkpoint before its manifest',
+    patches: [
+      { file: 'checkpoint/gc.ts', find: '  for (const id of garbage.manifests) {\n    yield* storage.unlink(manifestFile(directory, id))\n    deleted()\n  }\n', replace: '' },
+      { file: 'checkpoint/gc.ts', find: '  for (const id of garbage.directories) yield*', replace: '  for (const id of garbage.manifests) yield* storage.unlink(manifestFile(directory, id))\n  for (const id of garbage.directories) yield*' },
+    ],
+    by: enumeration('collection of two checkpoints'),
+  },
+  {
+    name: 'made-directory-not-synced', class: 'S', bug: 'a directory is used before its own name is durable',
+    patches: [
+      { file: 'base/durable-directory.ts', find: '    yield* storage.syncDirectory(parentOf(directory))\n', replace: '' },
+    ],
+    by: enumeration('the first checkpoint ever'),
+  },
+]
+
+/** One of each class, of the quickest: what every run of the tests does. */
+export const QUICK = [
+  'live-parts-removed', 'carry-dropped', 'stop-does-not-await-commits', 'timers-not-restored', 'watermark-goes-back',
+  'splits-not-given-back', 'commit-before-manifest',
+]
