@@ -70,6 +70,7 @@ export function parquet<T = ParquetRow>(
     splitsInTimeOrder: options.ordered ?? true,
     assignment: 'pull',
     discoverEveryMs: 1000,
+    warm: () => groups.decoder.warm(),
     *discover(context) {
       const files = yield* describe(context)
       const splits = files.flatMap(({ file, description }) => splitsOf(file, description, options.columns))

@@ -97,6 +97,11 @@ export interface SourceSpec<T = unknown, S extends Split = Split, R extends Rewi
   readonly discoverEveryMs: number
   discover(context: DiscoveryContext): Io<Discovery<S>>
   openSplit(split: S, position: unknown, context: ReaderContext): SplitReader<T>
+  /**
+   * A hint that reading is about to begin, given before the state directory is opened: start what takes
+   * long (a thread). Opens no file, cannot fail, and may be followed by nothing.
+   */
+  warm?(): void
   /** Bytes or records in total, if known, for the progress bar. */
   size?(context: DiscoveryContext): Io<SourceSize | undefined>
   /** Phantom: the record type. */

@@ -118,6 +118,9 @@ class Run implements JobHandle {
     this.done = new Promise((settle) => {
       this.#settle = settle
     })
+    for (const { spec } of graph.vertices.flatMap((vertex) => vertex.operators)) {
+      if (spec.kind === 'source') spec.source.warm?.()
+    }
     this.#begin().catch((error: unknown) => this.#finish({ kind: 'failed', error: broken(error) }))
   }
 
