@@ -5,7 +5,7 @@
  * Called by main.ts, run.ts and the checkpoint commands.
  */
 import { fileURLToPath } from 'node:url'
-import type { ErrorPlace, ErrorReport } from '../base/errors.ts'
+import { isStreamError, type ErrorPlace, type ErrorReport } from '../base/errors.ts'
 import type { Terminal } from './terminal.ts'
 
 const INDENT = '      '
@@ -77,6 +77,8 @@ function isForeignFrame(frame: string): boolean {
 
 /** The stack nearest to the user's code: of the innermost cause that has one. */
 export function stackOf(error: unknown): string | undefined {
+  // A mistyped flag has its place in the command line, not in any code.
+  if (isStreamError(error) && error.kind === 'usage') return undefined
   let stack: string | undefined
   for (let e: unknown = error, depth = 0; e instanceof Error && depth < 10; e = e.cause, depth++) {
     if (e.stack !== undefined && foldFrames(e.stack).length > 0) stack = e.stack
