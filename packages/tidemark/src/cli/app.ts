@@ -16,7 +16,7 @@ import {
 import { ArgumentScannerError } from '@stricli/core'
 import type { StreamError } from '../base/errors.ts'
 import type { CheckpointFlags } from './checkpoint.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { GraphFlags } from './graph.ts'

@@ -10,7 +10,7 @@
 import { run } from '@stricli/core'
 import { describeThrown, isStreamError, reportOf, type StreamError } from '../base/errors.ts'
 import { buildCli, COMMANDS, type CliContext } from './app.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { overview } from './help.ts'

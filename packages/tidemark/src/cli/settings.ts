@@ -9,7 +9,7 @@
  */
 import { durationMs, type Duration } from '../base/duration.ts'
 import { isStreamError } from '../base/errors.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import { E091_UNKNOWN_SETTING, E096_BAD_SETTING } from './errors.ts'
 
 interface EngineSetting {

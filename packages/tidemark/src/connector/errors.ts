@@ -1,4 +1,5 @@
 /** Errors of the built-in connectors (E101-E119). */
+import { didYouMean } from '../base/did-you-mean.ts'
 import { defineError } from '../base/errors.ts'
 
 const list = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(', ')
@@ -12,7 +13,7 @@ export const E101_WRONG_COLUMN = defineError<{
   what: (d) => `${d.file} has no column ${list(d.asked)}.`,
   why: (d) => `Its columns are ${list(d.there)}.`,
   fix: (d) => {
-    const near = d.asked.map((name) => nearest(name, d.there)).filter((name) => name !== undefined)
+    const near = d.asked.map((name) => didYouMean(name, d.there)).filter((name) => name !== undefined)
     return [
       ...near.map((name) => `did you mean ${JSON.stringify(name)}?`),
       'ask only for columns that the file has, or point the source at the right file',
@@ -109,32 +110,3 @@ export const E112_DECODER_DIED = defineError<{ file: string; reason: string }>({
   why: () => 'It ends when it runs out of memory, for example on very large row groups.',
   fix: () => ['read fewer columns', 'or write the file with smaller row groups'],
 })
-
-/** The name nearest to `name` by edit distance, if it is near enough to be what was meant. */
-export function nearest(name: string, there: readonly string[]): string | undefined {
-  const wanted = name.toLowerCase()
-  let best: string | undefined
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1
-  for (const candidate of there) {
-    const distance = editDistance(wanted, candidate.toLowerCase(), least)
-    if (distance < least) {
-      least = distance
-      best = candidate
-    }
-  }
-  return best
-}
-
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replace = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replace, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[b.length] as number
-}
