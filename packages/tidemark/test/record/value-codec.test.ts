@@ -28,7 +28,8 @@ const leaf = fc.oneof(
   fc.constantFrom(undefined, null, true, false, -0, NaN, Infinity, -Infinity, 0n),
   fc.integer(), fc.double(), fc.maxSafeInteger(), fc.bigInt(), fc.string({ unit: 'binary' }), fc.string(),
   fc.array(fc.integer({ min: 0xd7f0, max: 0xe010 })).map((units) => String.fromCharCode(...units)),
-  fc.date({ noInvalidDate: false }), fc.uint8Array(), fc.float64Array(), fc.int16Array(), fc.bigInt64Array(),
+  // Invalid dates have a test of their own: whether two of them are equal depends on the Node version.
+  fc.date({ noInvalidDate: true }), fc.uint8Array(), fc.float64Array(), fc.int16Array(), fc.bigInt64Array(),
   fc.uint8Array().map((bytes) => bytes.slice().buffer),
 )
 const anything = fc.letrec<{ value: unknown }>((tie) => ({
@@ -48,6 +49,12 @@ test('VL-1, VS-1: any storable value comes back equal, and is skipped to the sam
     expect(isDeepStrictEqual(roundTrip(value), value)).toBe(true)
     expect(findUnstorable(value)).toBeUndefined()
   }), { numRuns: 2000 })
+})
+
+test('an invalid date comes back as an invalid date', () => {
+  const back = roundTrip([new Date(Number.NaN)]) as readonly Date[]
+  expect(back[0]).toBeInstanceOf(Date)
+  expect(back[0]?.getTime()).toBeNaN()
 })
 
 test('VL-2: the bytes of what came back are the bytes it came from', () => {
