@@ -37,6 +37,21 @@ export function validateSync(schema: StandardSchemaV1, value: unknown, subject: 
   return { ok: false, path: formatPath(first.path ?? []), issue }
 }
 
+/**
+ * The schema's own result if it is a plain success, without a new object for each record; undefined
+ * for everything else, of which `validateSync` says what it is.
+ */
+export function quicklyValid(schema: StandardSchemaV1, value: unknown): { readonly value: unknown } | undefined {
+  try {
+    const result = schema['~standard'].validate(value)
+    if (!isThenable(result)) return result.issues === undefined ? result : undefined
+    result.then(undefined, () => undefined)
+    return undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** JSON Schema of the values, if the vendor offers it; it only documents the snapshot. */
 export function jsonSchemaOf(schema: StandardSchemaV1 | undefined): unknown {
   if (schema === undefined) return undefined
