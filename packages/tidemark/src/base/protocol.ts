@@ -71,7 +71,7 @@ export type FromSubtask =
   /** All commits up to `id` are confirmed by the outside world. */
   | { readonly kind: 'committed'; readonly id: CheckpointId }
   | { readonly kind: 'request-split'; readonly operator: string }
-  /** All input is processed and `finish` was called: only a final checkpoint is awaited. */
+  /** All input is processed: only a final checkpoint is awaited. */
   | { readonly kind: 'end-of-data' }
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly error: ErrorReport; readonly retryable: boolean }

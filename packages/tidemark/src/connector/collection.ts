@@ -31,7 +31,6 @@ export function collection<T>(items: Iterable<T>, options: CollectionOptions = {
     splitsInTimeOrder: options.ordered ?? true,
     assignment: 'pull',
     discoverEveryMs: 1000,
-    // oxlint-disable-next-line require-yield
     *discover() {
       const splits = Array.from({ length: count }, (_, i) => ({
         id: `items-${i}`,
@@ -56,7 +55,6 @@ export function collection<T>(items: Iterable<T>, options: CollectionOptions = {
         },
       }
     },
-    // oxlint-disable-next-line require-yield
     *size() {
       return { records: all.length }
     },
@@ -83,7 +81,6 @@ export function collect<T>(): CollectSink<T> {
   const committed: T[] = []
   const done = new Set<string>()
   const committer: Committer = {
-    // oxlint-disable-next-line require-yield
     *commit(committables) {
       for (const { epoch, checkpoint, subtask, records } of committables as readonly Collected<T>[]) {
         const key = `${epoch}/${checkpoint}/${subtask}`
@@ -123,7 +120,6 @@ function collectWriter<T>({ epoch, subtask }: SinkContext): SinkWriter<T> {
   }
 }
 
-// oxlint-disable-next-line require-yield
 function* ready<V>(value: V): Io<V> {
   return value
 }

@@ -76,13 +76,11 @@ export function generator<T>(options: GeneratorOptions<T>): RewindableSource<T, 
     splitsInTimeOrder: true,
     assignment: 'spread',
     discoverEveryMs: 1000,
-    // oxlint-disable-next-line require-yield
     *discover() {
       const made = Array.from({ length: splits }, (_, index) => ({ id: `generator-${index}-of-${splits}`, index }))
       return { splits: made, state: undefined, complete: true }
     },
     openSplit: (split, position, context) => new GeneratorReader(options, splits, split.index, position, context),
-    // oxlint-disable-next-line require-yield
     *size() {
       return count === undefined ? undefined : { records: count }
     },

@@ -5,7 +5,7 @@
  * downstream in the chain has taken it. There is no wrapper object per record.
  *
  * Laws
- *   OP-1  An operator emits only from within a call of its own (record, watermark, timer, finish).
+ *   OP-1  An operator emits only from within a call of its own (record, watermark, timer).
  *   OP-2  A watermark is forwarded after everything it triggered was emitted.
  *   OP-3  `snapshot` is a cut: it contains the effect of every call before it and of none after it,
  *         also where it returns an Io (that has run to its first wait when `snapshot` returns).
@@ -78,8 +78,6 @@ export interface Operator {
   /** The merged watermark of all inputs rose. */
   onWatermark(watermark: number): void
   onIdle(idle: boolean): void
-  /** All input has been processed: emit what is left (but fire no processing-time timers). */
-  finish?(): void
   snapshot(checkpoint: CheckpointId): OperatorSnapshot | Io<OperatorSnapshot> | undefined
   onCheckpointComplete?(checkpoint: CheckpointId): void
   onCheckpointAborted?(checkpoint: CheckpointId): void

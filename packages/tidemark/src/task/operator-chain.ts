@@ -6,8 +6,6 @@
  * directly; records that leave the chain go into RecordWriters.
  *
  *   OC-1  Every operator is built after its consumers, so that collectors are final when bound.
- *   OC-2  `finish` runs head first, and only in operators that had not finished at the restored
- *         checkpoint (FLIP-147).
  */
 import { assert } from '../base/assert.ts'
 import type { CheckpointId } from '../base/ids.ts'
@@ -75,10 +73,6 @@ export class OperatorChain {
 
   open(): void {
     for (const { operator } of [...this.#members].reverse()) operator.open?.()
-  }
-
-  finish(): void {
-    for (const { operator } of this.#members) operator.finish?.()
   }
 
   /** The cut. Operators that have no state contribute nothing. */

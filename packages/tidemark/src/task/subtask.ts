@@ -285,7 +285,6 @@ export class Subtask {
 
   #endOfData(): void {
     assert(this.#state === 'running', 'data end once')
-    this.#chain.finish()
     this.#chain.broadcast({ kind: 'end-of-data' })
     this.#state = 'draining'
     this.#send({ kind: 'end-of-data' })

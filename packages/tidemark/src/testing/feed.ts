@@ -98,7 +98,6 @@ export class Feed {
   }
 }
 
-// oxlint-disable-next-line require-yield
 function* discovered(): Io<Discovery<Split>> {
   return { splits: [ONLY_SPLIT], state: undefined, complete: true }
 }

@@ -108,7 +108,6 @@ export class Recorder {
   }
 }
 
-// oxlint-disable-next-line require-yield
 function* ready<V>(value: V): Io<V> {
   return value
 }

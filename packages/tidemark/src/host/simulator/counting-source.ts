@@ -35,7 +35,6 @@ export function countingSource(plan: CountingPlan): SourceSpec<Counted, Counting
     splitsInTimeOrder: plan.assignment === 'spread',
     assignment: plan.assignment,
     discoverEveryMs: 1000,
-    // oxlint-disable-next-line require-yield
     *discover() {
       return { splits: plan.splits.map((_, index) => ({ id: `s${index}`, index })), state: undefined, complete: true }
     },
