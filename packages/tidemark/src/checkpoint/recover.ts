@@ -97,6 +97,8 @@ function lostStart(directory: string, facts: Facts, newestStarted: number | unde
   return undefined
 }
 
+const MISSING_AT_END = 'it is missing, although the job ended with it'
+
 /** The job ended with a checkpoint that is gone: what is before it is committed and must not come again. */
 function lostEnd(
   directory: string, facts: Facts, newest: Manifest | undefined, lineage: number | undefined,
@@ -105,8 +107,7 @@ function lostEnd(
   const mark = facts.finished.find((one) => one.lineage === lineage && one.checkpoint > newest.checkpoint)
   if (mark === undefined) return undefined
   const file = manifestFile(directory, mark.checkpoint)
-  const cause = E050_DOCUMENT_DAMAGED(
-    { file, offset: 0, problem: 'it is missing, although the job ended with it' }, { place: { file } })
+  const cause = E050_DOCUMENT_DAMAGED({ file, offset: 0, problem: MISSING_AT_END }, { place: { file } })
   return unreadable(directory, mark.checkpoint, cause, newest)
 }
 
@@ -123,8 +124,15 @@ function chosen(
 
 function startEmpty(directory: string, facts: Facts, last: EpochStart | undefined): RecoveryDecision {
   const restored = last?.restored ?? null
-  const marked = facts.completedLineages.some((n) => last === undefined || n === last.lineage)
-  if (restored === null && !marked) return { kind: 'start-empty' }
+  const ofLineage = (n: number): boolean => last === undefined || n === last.lineage
+  const end = facts.finished.findLast(({ lineage }) => ofLineage(lineage))
+  if (end !== undefined) {
+    const { checkpoint } = end
+    const file = manifestFile(directory, checkpoint)
+    const trace = `${file}: ${MISSING_AT_END}`
+    return { kind: 'refuse', error: E044_STATE_GONE({ directory, trace }, { place: { file, checkpoint } }) }
+  }
+  if (restored === null && !facts.completedLineages.some(ofLineage)) return { kind: 'start-empty' }
   const trace = restored === null
     ? 'the directory is marked as having completed one'
     : `the last start went on from checkpoint #${restored.checkpoint}`

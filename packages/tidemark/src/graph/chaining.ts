@@ -54,6 +54,7 @@ export function toJobGraph(logical: LogicalGraph, options: { readonly parallelis
       const ship = shipBetween(input, parallelismOf(producer), parallelismOf(operator))
       const edge: JobEdge = {
         index: edges.length, fromVertex, fromOperator: input.from, output: input.output, toVertex, ship,
+        input: input.input ?? 0,
       }
       edges.push(edge)
       at(drafts, fromVertex).outputs.push(edge)

@@ -8,7 +8,7 @@
 import { assertNever } from '../base/assert.ts'
 import { formatDuration } from '../base/duration.ts'
 import type { LogicalOperator } from './logical-graph.ts'
-import type { OperatorSpec } from './operator-spec.ts'
+import type { KeySelector, OperatorSpec } from './operator-spec.ts'
 import type { StateSpec } from './state-spec.ts'
 import type { EvictorSpec, TriggerSpec, WindowAssignerSpec } from './window-spec.ts'
 
@@ -26,9 +26,10 @@ export function describe(spec: OperatorSpec): string {
         ...(spec.trigger === undefined ? [] : [`trigger ${describeTrigger(spec.trigger)}`]),
         ...(spec.evictor === undefined ? [] : [`evictor ${describeEvictor(spec.evictor)}`]),
       ].join(', ')
-    case 'process': {
+    case 'process':
+    case 'co-process': {
       const state = Object.entries(spec.state).map(([name, { kind }]) => `${name} ${kind}`)
-      return state.length === 0 ? 'process' : `process, state ${state.join(', ')}`
+      return state.length === 0 ? spec.kind : `${spec.kind}, state ${state.join(', ')}`
     }
     case 'split':
       return `split ${spec.routes.map((route) => route.name).join(', ')}, rest`
@@ -87,7 +88,7 @@ export function optionsOf(operator: LogicalOperator): ReadonlyMap<string, string
     ['parallelism', String(operator.parallelism ?? 'of the job')],
   ])
   operator.inputs.forEach((edge, i) => {
-    options.set(`input ${i + 1}`, `output "${edge.output}" of operator ${edge.from} by ${edge.ship.kind}`)
+    options.set(`input ${i + 1}`, `to ${edge.input ?? 0}: output "${edge.output}" of operator ${edge.from} by ${edge.ship.kind}`)
     if (edge.ship.kind === 'hash') options.set(`key of input ${i + 1}`, comparable(edge.ship.keyOf))
   })
   for (const [field, value] of Object.entries(operator.spec)) {
@@ -115,9 +116,15 @@ function vendorOf(schema: object): string {
   return known ? String(standard.vendor) : 'an unknown vendor'
 }
 
+/** How the records of each input are keyed; undefined for an input without keys. */
+export function keySelectorsOf(spec: OperatorSpec): readonly (KeySelector | undefined)[] {
+  if ('keysOf' in spec) return spec.keysOf
+  return ['keyOf' in spec ? spec.keyOf : undefined]
+}
+
 /** States an operator declares, for explain. */
 export function declaredStates(spec: OperatorSpec): Readonly<Record<string, StateSpec>> {
-  if (spec.kind === 'process') return spec.state
+  if (spec.kind === 'process' || spec.kind === 'co-process') return spec.state
   if (spec.kind === 'window' && spec.compute.kind === 'elements') return spec.compute.state
   return {}
 }

@@ -120,6 +120,7 @@ export function explainJson(graph: JobGraph): string {
       fromOperator: edge.fromOperator,
       output: edge.output,
       to: edge.toVertex,
+      input: edge.input,
       ship: edge.ship.kind,
     })),
   }

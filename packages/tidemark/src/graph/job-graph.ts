@@ -16,6 +16,8 @@ export interface JobEdge {
   readonly output: OutputTag
   readonly toVertex: number
   readonly ship: Ship
+  /** Which input of the head of `toVertex` it feeds. */
+  readonly input: number
 }
 
 /** A fused link inside a chain. */

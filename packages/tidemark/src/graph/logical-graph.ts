@@ -17,6 +17,8 @@ export interface LogicalEdge {
   readonly from: number
   readonly output: OutputTag
   readonly ship: Ship
+  /** Which input of the consumer it feeds, from 0; edges of one input are a union. Default 0. */
+  readonly input?: number
 }
 
 export interface LogicalOperator {

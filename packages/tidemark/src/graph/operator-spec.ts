@@ -103,14 +103,28 @@ export interface WindowFunctionContext {
   readonly side: Readonly<Record<string, (value: unknown) => void>>
 }
 
+export type RecordHandler = (value: any, context: any) => Iterable<unknown> | void
+export type TimerHandler = (time: Date, context: any) => Iterable<unknown> | void
+
 export interface ProcessSpec {
   readonly kind: 'process'
   /** Undefined: not keyed: no keyed state, no timers. */
   readonly keyOf?: KeySelector
   readonly state: Readonly<Record<string, StateSpec>>
   readonly sides: readonly OutputTag[]
-  readonly onRecord: (value: any, context: any) => Iterable<unknown> | void
-  readonly onTimer?: (time: Date, context: any) => Iterable<unknown> | void
+  readonly onRecord: RecordHandler
+  readonly onTimer?: TimerHandler
+}
+
+/** Two inputs with one function each, which share state and timers (Flink's CoProcessFunction). */
+export interface CoProcessSpec {
+  readonly kind: 'co-process'
+  /** One per input; both undefined: not keyed: no keyed state, no timers. */
+  readonly keysOf: readonly [KeySelector, KeySelector] | readonly [undefined, undefined]
+  readonly state: Readonly<Record<string, StateSpec>>
+  readonly sides: readonly OutputTag[]
+  readonly onRecord: readonly [RecordHandler, RecordHandler]
+  readonly onTimer?: TimerHandler
 }
 
 export interface SinkOperatorSpec {
@@ -128,4 +142,5 @@ export type OperatorSpec =
   | RollingSpec
   | WindowSpec
   | ProcessSpec
+  | CoProcessSpec
   | SinkOperatorSpec

@@ -15,7 +15,7 @@ import { keyGroupRange } from '../graph/key-groups.ts'
 import type { OperatorMetrics, ProcessingTimeService } from '../operator/operator.ts'
 import { SinkOperator } from '../operator/sink-operator.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
-import { InputGate } from '../task/input-gate.ts'
+import { InputGate, type GateInput } from '../task/input-gate.ts'
 import { OperatorChain, type ChainWriter } from '../task/operator-chain.ts'
 import type { TaskOptions } from '../task/options.ts'
 import { RecordWriter, type Pressure } from '../task/record-writer.ts'
@@ -117,8 +117,9 @@ export class Deployment {
     return this.#init.newChannel?.(sender, capacityBatches) ?? new LocalChannel(sender, capacityBatches)
   }
 
-  #inputsOf(vertex: JobVertex, subtask: number): LocalChannel[] {
-    return vertex.inputs.flatMap((edge) => this.#channels[edge.index]?.[subtask] ?? [])
+  #inputsOf(vertex: JobVertex, subtask: number): GateInput[] {
+    return vertex.inputs.flatMap((edge) =>
+      (this.#channels[edge.index]?.[subtask] ?? []).map((channel) => ({ channel, input: edge.input })))
   }
 
   #outputsOf(edge: JobEdge, subtask: number): LocalChannel[] {

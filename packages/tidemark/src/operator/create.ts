@@ -5,7 +5,7 @@ import { assertNever } from '../base/assert.ts'
 import type { LogicalOperator } from '../graph/logical-graph.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { createPrint } from './print.ts'
-import { createProcess } from './process.ts'
+import { createCoProcess, createProcess } from './process.ts'
 import { createRolling } from './rolling.ts'
 import { createSink } from './sink-operator.ts'
 import { createSource } from './source-operator.ts'
@@ -33,6 +33,8 @@ export function createOperator(operator: LogicalOperator, context: OperatorConte
       return createWindow(spec, context)
     case 'process':
       return createProcess(spec, context)
+    case 'co-process':
+      return createCoProcess(spec, context)
     case 'sink':
       return createSink(spec, context)
     default:

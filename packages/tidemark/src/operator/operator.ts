@@ -73,6 +73,8 @@ export interface OperatorContext {
 export interface Operator {
   /** Entry for records. Sources have none. */
   readonly collect: Collect
+  /** Entries of an operator with several inputs, one each; `collect` is then the first of them. */
+  readonly inputs?: readonly Collect[]
   /** Once, after restore, before the first record. */
   open?(): void
   /** The merged watermark of all inputs rose. */

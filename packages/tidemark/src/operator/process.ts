@@ -1,5 +1,6 @@
 /**
- * Process functions: your own state machine per key, with state, timers and side outputs.
+ * Process functions: your own state machine per key, with state, timers and side outputs, over one input
+ * or over two that share them.
  *
  * Called by create.ts. Owns the keyed state and the timers of one subtask.
  *
@@ -8,11 +9,12 @@
  *         a processing-time timer carry none.
  *   PR-3  A watermark goes on after all timers it fired and all they put out.
  *
- * Source: Flink KeyedProcessOperator, ProcessOperator.
+ * Source: Flink KeyedProcessOperator, ProcessOperator, KeyedCoProcessOperator, CoProcessOperator.
  */
 import { NO_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
-import { MAIN, type ProcessSpec } from '../graph/operator-spec.ts'
+import { MAIN } from '../graph/operator-spec.ts'
+import type { CoProcessSpec, KeySelector, ProcessSpec, RecordHandler } from '../graph/operator-spec.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
 import { declareState } from './declare-state.ts'
 import { userError } from './errors.ts'
@@ -22,9 +24,23 @@ import type { Timer } from './timer-queue.ts'
 import { TimerService } from './timer-service.ts'
 import { collectAll, freezing, keyFrom } from './user-code.ts'
 
+type Functions = Pick<CoProcessSpec, 'state' | 'sides' | 'onTimer'> & {
+  readonly keysOf: readonly (KeySelector | undefined)[]
+  readonly onRecord: readonly RecordHandler[]
+}
+
 export function createProcess(spec: ProcessSpec, context: OperatorContext): Operator {
+  const { keyOf, onRecord, ...shared } = spec
+  return createFunctions({ ...shared, keysOf: [keyOf], onRecord: [onRecord] }, context)
+}
+
+export function createCoProcess(spec: CoProcessSpec, context: OperatorContext): Operator {
+  return createFunctions(spec, context)
+}
+
+function createFunctions(spec: Functions, context: OperatorContext): Operator {
   const { operator, output, processingTime, restored, maxParallelism } = context
-  const { keyOf, onRecord, onTimer } = spec
+  const { keysOf, onTimer } = spec
   const next = freezing(output.collector(MAIN), context)
   const { backend, handles } = declareState(spec.state, context)
   const timers = new TimerService({
@@ -35,7 +51,7 @@ export function createProcess(spec: ProcessSpec, context: OperatorContext): Oper
     },
   })
   const ctx: ProcessContext = new ProcessContext({
-    operator, keyed: keyOf !== undefined, timers, state: handles,
+    operator, keyed: keysOf.some((keyOf) => keyOf !== undefined), timers, state: handles,
     side: sideOutputs(spec.sides, context, () => ctx.timestamp),
   })
 
@@ -58,18 +74,22 @@ export function createProcess(spec: ProcessSpec, context: OperatorContext): Oper
     collectAll(outputs, timestamp, next, operator, 'onTimer')
   }
 
+  const entry = (onRecord: RecordHandler, keyOf: KeySelector | undefined): Collect => (value, timestamp) => {
+    if (keyOf !== undefined) enter(keyFrom(keyOf, value, operator), timestamp, undefined)
+    else ctx.timestamp = timestamp
+    let outputs: unknown
+    try {
+      outputs = onRecord(value, ctx)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'onRecord')
+    }
+    if (outputs !== undefined) collectAll(outputs, timestamp, next, operator, 'onRecord')
+  }
+  const inputs = spec.onRecord.map((onRecord, i) => entry(onRecord, keysOf[i]))
+
   return {
-    collect(value, timestamp) {
-      if (keyOf !== undefined) enter(keyFrom(keyOf, value, operator), timestamp, undefined)
-      else ctx.timestamp = timestamp
-      let outputs: unknown
-      try {
-        outputs = onRecord(value, ctx)
-      } catch (thrown) {
-        throw userError(thrown, operator, 'onRecord')
-      }
-      if (outputs !== undefined) collectAll(outputs, timestamp, next, operator, 'onRecord')
-    },
+    collect: inputs[0] as Collect,
+    inputs,
     open: () => timers.open(),
     onWatermark(watermark) {
       if (timers.advance(watermark)) output.watermark(watermark)

@@ -6,15 +6,18 @@
  *   RS-1  Each keyed entry goes to exactly one new subtask: the owner of its key group.
  *   RS-2  'split' items: number i of the concatenation in old subtask order goes to subtask i mod
  *         parallelism; every item to exactly one. 'union' items: all to every subtask, in that order.
+ *         'broadcast' items: all those of one old subtask that has any, in turn, to every subtask.
  *   RS-3  The result depends on the segments alone, not on the order in which they were read.
  *
  * Source: Flink StateAssignmentOperation, RoundRobinOperatorStateRepartitioner.
  */
-import { assert } from '../base/assert.ts'
+import { assert, assertNever } from '../base/assert.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
 import { readEntries, type DecodedSegment } from './snapshot-format.ts'
-import type { KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, RestoredOperator } from './snapshot.ts'
+import type {
+  KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, Redistribute, RestoredOperator,
+} from './snapshot.ts'
 
 export interface RestorePlace {
   readonly subtask: number
@@ -72,23 +75,35 @@ function collectKeyed(segments: readonly DecodedSegment[], range: KeyGroupRange)
 function collectLists(
   segments: readonly DecodedSegment[], place: RestorePlace,
 ): Map<string, readonly unknown[]> {
-  const all = new Map<string, { readonly union: boolean; readonly items: unknown[] }>()
+  const all = new Map<string, { readonly redistribute: Redistribute; readonly parts: (readonly unknown[])[] }>()
   for (const segment of segments) {
-    for (const list of segment.snapshot.lists) {
-      const union = list.redistribute === 'union'
-      const known = all.get(list.name) ?? { union, items: [] }
-      if (known.union !== union) {
-        throw disagreement(segment, `list "${list.name}" is described differently by two subtasks`)
+    for (const { name, redistribute, items } of segment.snapshot.lists) {
+      const known = all.get(name) ?? { redistribute, parts: [] }
+      if (known.redistribute !== redistribute) {
+        throw disagreement(segment, `list "${name}" is described differently by two subtasks`)
       }
-      all.set(list.name, known)
-      for (const item of list.items) known.items.push(item)
+      all.set(name, known)
+      known.parts.push(items)
     }
   }
   const mine = new Map<string, readonly unknown[]>()
-  for (const [name, { union, items }] of all) {
-    mine.set(name, union ? items : items.filter((_, i) => i % place.parallelism === place.subtask))
-  }
+  for (const [name, { redistribute, parts }] of all) mine.set(name, shareOf(parts, redistribute, place))
   return mine
+}
+
+function shareOf(
+  parts: readonly (readonly unknown[])[], redistribute: Redistribute, { subtask, parallelism }: RestorePlace,
+): readonly unknown[] {
+  switch (redistribute) {
+    case 'split':
+      return parts.flat().filter((_, i) => i % parallelism === subtask)
+    case 'union':
+      return parts.flat()
+    case 'broadcast':
+      return parts[subtask % parts.length] ?? []
+    default:
+      return assertNever(redistribute, 'way to redistribute')
+  }
 }
 
 function entriesOf(groups: readonly KeyGroupSnapshot[]): Iterable<KeyedEntry> {

@@ -25,6 +25,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
+import { REDISTRIBUTES } from './snapshot.ts'
 import type {
   KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
 } from './snapshot.ts'
@@ -94,6 +95,10 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
   return { name: state.name, kind: state.kind, entries, bytes }
 }
 
+const LIST_KINDS: Readonly<Record<Redistribute, string>> = {
+  split: 'operator-list', union: 'operator-union-list', broadcast: 'operator-broadcast-list',
+}
+
 function writeList(writer: ByteWriter, list: ListStateSnapshot): StateSummary {
   const items = new ByteWriter()
   for (const item of list.items) {
@@ -108,8 +113,7 @@ function writeList(writer: ByteWriter, list: ListStateSnapshot): StateSummary {
   writer.string(list.redistribute)
   writer.varint(list.items.length)
   writer.blob(items.peek())
-  const kind = list.redistribute === 'union' ? 'operator-union-list' : 'operator-list'
-  return { name: list.name, kind, entries: list.items.length, bytes: items.length }
+  return { name: list.name, kind: LIST_KINDS[list.redistribute], entries: list.items.length, bytes: items.length }
 }
 
 /** `place` is where the bytes come from, for errors: a file, and the segment's offset in it. */
@@ -214,15 +218,14 @@ function readList(reader: ByteReader): ListStateSnapshot {
   const codec = reader.string()
   if (codec !== PLAIN_CODEC) throw newer(`List state "${name}"`, codec, PLAIN_CODEC)
   const redistribute = reader.string()
-  if (redistribute !== 'split' && redistribute !== 'union') {
-    throw newer(`List state "${name}"`, redistribute, 'split, union')
-  }
+  const known = REDISTRIBUTES.find((each) => each === redistribute)
+  if (known === undefined) throw newer(`List state "${name}"`, redistribute, REDISTRIBUTES.join(', '))
   const count = reader.varint()
   const inner = new ByteReader(reader.blob())
   const items: unknown[] = []
   while (inner.remaining > 0) items.push(decodeValue(inner))
   if (items.length !== count) throw new RangeError(`"${name}" has ${items.length} items, not ${count}`)
-  return { name, redistribute: redistribute satisfies Redistribute, items }
+  return { name, redistribute: known, items }
 }
 
 function newer(subject: string, found: string, supported: string): Error {

@@ -8,8 +8,12 @@
 import type { Key } from '../graph/key.ts'
 import type { StateKind } from '../graph/state-spec.ts'
 
-/** How list items are spread when the parallelism changes (Flink's list and union list state). */
-export type Redistribute = 'split' | 'union'
+/**
+ * How list items are spread when the parallelism changes: Flink's list, union list and broadcast state.
+ * 'broadcast' items are the same in every old subtask; each new one takes them from one of the old.
+ */
+export const REDISTRIBUTES = ['split', 'union', 'broadcast'] as const
+export type Redistribute = (typeof REDISTRIBUTES)[number]
 
 export interface KeyedStateSnapshot {
   readonly name: string

@@ -8,16 +8,24 @@ import type { Random } from '../base/ports.ts'
 import type { ChannelItem } from '../channel/items.ts'
 import type { LocalChannel } from '../channel/local-channel.ts'
 
+export interface GateInput {
+  readonly channel: LocalChannel
+  readonly input: number
+}
+
 export class InputGate {
   readonly channels: readonly LocalChannel[]
+  /** Per channel the input of the operator that it feeds. */
+  readonly inputs: readonly number[]
   readonly #random: Random | undefined
   #turn = 0
   /** Index of the channel that `pull` took its last item from. */
   lastChannel = 0
 
   /** With `random`, the next channel is drawn; otherwise they are read in turn. */
-  constructor(channels: readonly LocalChannel[], random: Random | undefined) {
-    this.channels = channels
+  constructor(inputs: readonly GateInput[], random: Random | undefined) {
+    this.channels = inputs.map(({ channel }) => channel)
+    this.inputs = inputs.map(({ input }) => input)
     this.#random = random
   }
 

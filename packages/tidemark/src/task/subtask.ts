@@ -30,6 +30,7 @@ import type { KeyGroupRange } from '../graph/key-groups.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { encodeSegment } from '../state/snapshot-format.ts'
 import { WatermarkValve, type ValveChange } from '../time/watermark-valve.ts'
+import type { Collect } from '../operator/operator.ts'
 import { isSource, type SourceOperator } from '../operator/source-operator.ts'
 import { BarrierHandler } from './barrier-handler.ts'
 import { E060_SUBTASK_FAILED } from './errors.ts'
@@ -82,7 +83,7 @@ export class Subtask {
   readonly #abortedBeforeStart = new Set<number>()
   readonly #endedData = new Set<number>()
   #state: SubtaskState = 'created'
-  #partial: { batch: DataBatch; next: number } | undefined
+  #partial: { batch: DataBatch; collect: Collect; next: number } | undefined
   #sourceMayHaveMore = true
   #lastCheckpoint: number
   #lastReportedComplete = 0
@@ -226,7 +227,7 @@ export class Subtask {
     switch (item.kind) {
       case 'data':
         assert(!this.#endedData.has(channel), 'no record follows the end of data of its channel')
-        this.#partial = { batch: item, next: 0 }
+        this.#partial = { batch: item, collect: this.#entryOf(channel), next: 0 }
         this.#resumeBatch()
         break
       case 'watermark':
@@ -254,12 +255,17 @@ export class Subtask {
     }
   }
 
+  #entryOf(channel: number): Collect {
+    const { head } = this.#chain
+    return head.inputs?.[this.#init.gate.inputs[channel] as number] ?? head.collect
+  }
+
   /** Stops between two records when an output became full or it took long; the rest waits here. */
   #resumeBatch(): void {
     const partial = this.#partial
     assert(partial !== undefined, 'a batch is being read')
     const { values, timestamps } = partial.batch
-    const { collect } = this.#chain.head
+    const { collect } = partial
     const { pressure, ports: { clock } } = this.#init
     const first = partial.next
     const end = Math.min(values.length, first + this.#pace.records)

@@ -62,9 +62,10 @@ export class OperatorHarness {
     this.#fireDue()
   }
 
-  /** Without `timestamp` the record has none. */
-  send(value: unknown, timestamp: number = NO_TIMESTAMP): void {
-    this.#operator.collect(value, timestamp)
+  /** Without `timestamp` the record has none; `input` is one of an operator with several. */
+  send(value: unknown, timestamp: number = NO_TIMESTAMP, input = 0): void {
+    const collect = this.#operator.inputs?.[input] ?? this.#operator.collect
+    collect(value, timestamp)
     this.#fireDue()
   }
 

@@ -5,15 +5,15 @@
  *   restored   a snapshot is taken and restored after every step
  *   rescaled   the operator goes from 1 to 3 to 2 subtasks and round again, at every step
  */
-import type { Key } from '../graph/key.ts'
+import { keySelectorsOf } from '../graph/describe.ts'
 import { subtaskOfGroup } from '../graph/key-groups.ts'
 import type { LogicalOperator } from '../graph/logical-graph.ts'
-import type { OperatorSpec } from '../graph/operator-spec.ts'
+import type { KeySelector, OperatorSpec } from '../graph/operator-spec.ts'
 import { keyGroupOf } from '../record/key-codec.ts'
 import { OperatorHarness, type HarnessOptions, type HarnessOutput } from './operator-harness.ts'
 
 export type ScriptStep =
-  | { readonly kind: 'send'; readonly value: unknown; readonly timestamp?: number }
+  | { readonly kind: 'send'; readonly value: unknown; readonly timestamp?: number; readonly input?: number }
   | { readonly kind: 'watermark'; readonly watermark: number }
   | { readonly kind: 'processing-time'; readonly nowMs: number }
   | { readonly kind: 'idle'; readonly idle: boolean }
@@ -33,21 +33,25 @@ export interface OperatorScript {
   readonly maxParallelism?: number
   readonly nowMs?: number
   readonly create?: NonNullable<HarnessOptions['create']>
+  /** Inputs whose records go to every subtask. */
+  readonly broadcast?: readonly number[]
 }
+
+const specOf = ({ operator }: OperatorScript): OperatorSpec => ('spec' in operator ? operator.spec : operator)
 
 const RESCALE_CYCLE = [3, 2, 1]
 
-/** Several subtasks of one operator: keyed records go by key group, others in turn, the rest to all. */
+/** Several subtasks of one operator: keyed records go by key group, others in turn or to all. */
 export class ScaledHarness {
   readonly #script: OperatorScript
-  readonly #keyOf: ((value: unknown) => Key) | undefined
+  /** Of each input. */
+  readonly #keysOf: readonly (KeySelector | undefined)[]
   #subtasks: OperatorHarness[] = []
   #turn = 0
 
   constructor(script: OperatorScript) {
     this.#script = script
-    const spec = 'spec' in script.operator ? script.operator.spec : script.operator
-    this.#keyOf = 'keyOf' in spec ? spec.keyOf : undefined
+    this.#keysOf = keySelectorsOf(specOf(script))
     this.#start(script.parallelism ?? 1, undefined, script.nowMs ?? 0)
   }
 
@@ -56,13 +60,13 @@ export class ScaledHarness {
   }
 
   get keyed(): boolean {
-    return this.#keyOf !== undefined
+    return this.#keysOf.some((keyOf) => keyOf !== undefined)
   }
 
   play(step: ScriptStep): void {
     switch (step.kind) {
       case 'send':
-        this.#route(step.value).send(step.value, step.timestamp)
+        for (const each of this.#route(step.value, step.input ?? 0)) each.send(step.value, step.timestamp, step.input)
         return
       case 'watermark':
         for (const each of this.#subtasks) each.watermark(step.watermark)
@@ -95,13 +99,15 @@ export class ScaledHarness {
     return this.#subtasks.flatMap((each) => [...each.take()])
   }
 
-  #route(value: unknown): OperatorHarness {
+  #route(value: unknown, input: number): readonly OperatorHarness[] {
     const { length } = this.#subtasks
-    const { maxParallelism = 128 } = this.#script
-    const index = this.#keyOf === undefined
+    const { maxParallelism = 128, broadcast = [] } = this.#script
+    if (broadcast.includes(input)) return this.#subtasks
+    const keyOf = this.#keysOf[input]
+    const index = keyOf === undefined
       ? this.#turn++ % length
-      : subtaskOfGroup(keyGroupOf(this.#keyOf(value), maxParallelism), length, maxParallelism)
-    return this.#subtasks[index] as OperatorHarness
+      : subtaskOfGroup(keyGroupOf(keyOf(value), maxParallelism), length, maxParallelism)
+    return [this.#subtasks[index] as OperatorHarness]
   }
 
   #start(parallelism: number, restored: readonly Uint8Array[] | undefined, nowMs: number): void {
@@ -156,8 +162,8 @@ export function canonical(value: unknown): string {
  */
 export function verifyInAllModes(script: OperatorScript): ScriptOutputs {
   const plain = runScript(script, 'plain')
-  const spec = 'spec' in script.operator ? script.operator.spec : script.operator
-  const modes: readonly ScriptMode[] = 'keyOf' in spec && spec.keyOf !== undefined ? ['restored', 'rescaled'] : ['restored']
+  const keyed = keySelectorsOf(specOf(script)).some((keyOf) => keyOf !== undefined)
+  const modes: readonly ScriptMode[] = keyed ? ['restored', 'rescaled'] : ['restored']
   for (const mode of modes) compareOutputs(plain, runScript(script, mode), mode)
   return plain
 }

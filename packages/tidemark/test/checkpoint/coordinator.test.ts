@@ -280,6 +280,11 @@ describe('the end', () => {
     expect(job.completions.length).toBe(1)
     world.disk.powerCut(world.random, 'none')
     expect(opening(world, world.disk.mount())).toMatchObject({ kind: 'already-finished', manifest: { checkpoint: 1 } })
+    const manifest = `${DIR}/checkpoints/1.manifest`
+    run(world.disk.mount().unlink(manifest))
+    expect(opening(world, world.disk.mount())).toMatchObject({
+      kind: 'refused', error: { code: 'E044', message: expect.stringContaining(manifest), place: { file: manifest } },
+    })
   })
 
   test('a crash between the final manifest and the last commit restores, so that commits are made up for', () => {

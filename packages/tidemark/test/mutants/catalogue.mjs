@@ -85,7 +85,9 @@ export const MUTANTS = [
   },
   {
     name: 'starts-empty', class: 'B', bug: 'a job that lost its directory starts empty',
-    patches: one('checkpoint/recover.ts', 'if (restored === null && !marked) return', 'return'),
+    patches: one(
+      'checkpoint/recover.ts', 'if (restored === null && !facts.completedLineages.some(ofLineage)) return', 'return',
+    ),
     by: suite('checkpoint/recover.test.ts', 'never starts empty without --fresh'),
   },
   {

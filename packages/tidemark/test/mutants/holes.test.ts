@@ -123,7 +123,8 @@ test('a checkpoint that is given up at an input is given up by everybody behind 
     ship: edge.ship, channels: [output], operator: 'middle', maxParallelism: 128, batchRecords: 1, pressure, firstTarget: 0,
   })
   const subtask = new Subtask({
-    name: 'middle[0]', index: 0, keyGroups: { start: 0, end: 127 }, gate: new InputGate(inputs, undefined), ports, pressure,
+    name: 'middle[0]', index: 0, keyGroups: { start: 0, end: 127 }, ports, pressure,
+    gate: new InputGate(inputs.map((channel) => ({ channel, input: 0 })), undefined),
     options: { batchRecords: 1, sourceBatchRecords: 1, channelBatches: 4, freeze: false, pick: 'in-turn' },
     restoredCheckpoint: 0,
     host: {
