@@ -21,7 +21,7 @@ const LAYERS = {
   connector: ['base', 'graph', 'record'],
   host: [
     'base', 'graph', 'record', 'time', 'state', 'operator', 'channel', 'task', 'checkpoint', 'job', 'api',
-    'observe', 'connector',
+    'observe', 'connector', 'index.ts',
   ],
   testing: [
     'base', 'graph', 'record', 'time', 'state', 'operator', 'channel', 'task', 'checkpoint', 'job', 'api',

@@ -1,7 +1,7 @@
 /**
  * Measures the engine beside the least that could do the same work.
  *
- *   npm run bench -- [flights|chain|startup|all] [--json] [--pairs N] [--no-save]
+ *   npm run bench -- [flights|chain|windows|joins|exchange|startup|all] [--json] [--pairs N] [--no-save]
  *
  * README.md says what is measured and what is not.
  */
@@ -19,9 +19,14 @@ import { summary } from './lib/stats.mjs'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
 const CHAIN_RECORDS = 8_000_000
+const WINDOW_RECORDS = 4_000_000
+/** Of each side. */
+const JOIN_RECORDS = 3_000_000
+/** By kind of record; multiples of the batch sizes in sides/exchange.mjs. */
+const EXCHANGE_RECORDS = { small: 6_000_000, bid: 1_200_000 }
 /** With fewer rounds the quartiles say nothing. */
 const LEAST_ROUNDS = 5
-const DEFAULT_PAIRS = { flights: 7, chain: 9, startup: 11 }
+const DEFAULT_PAIRS = { flights: 7, chain: 9, windows: 7, joins: 7, exchange: 7, startup: 11 }
 
 const side = (name) => fileURLToPath(new URL(`./sides/${name}.mjs`, import.meta.url))
 
@@ -79,6 +84,37 @@ const BENCHES = {
     })
     return [compared('chain', results, 'loop', 3), compared('chain', results, 'batches')]
   },
+  async windows(context) {
+    const results = await interleave({
+      ...context('windows'),
+      sides: ['engine', 'hour'],
+      run: (name) => runSide(side('windows'), [name, String(WINDOW_RECORDS)]),
+    })
+    return [compared('windows', results, 'hour', 3)]
+  },
+  async joins(context) {
+    const results = await interleave({
+      ...context('interval join'),
+      sides: ['engine', 'loop'],
+      run: (name) => runSide(side('interval-join'), [name, String(JOIN_RECORDS)]),
+    })
+    return [compared('interval-join', results, 'loop', 3)]
+  },
+  async exchange(context) {
+    const rows = []
+    for (const [kind, records] of Object.entries(EXCHANGE_RECORDS)) {
+      const results = await interleave({
+        ...context(`exchange, ${kind}`),
+        sides: ['engine', 'json', 'v8'],
+        run: (name) => runSide(side('exchange'), [name, kind, String(records)]),
+      })
+      const bench = `exchange-${kind}`
+      const perRecord = summary(results.get('engine').map(({ times }) => (times.cpuMs * 1e6) / records))
+      rows.push(compared(bench, results, 'json', 0.4), compared(bench, results, 'v8', 0.4))
+      rows.push({ bench, base: 'processor time a record', unit: 'ns', wall: perRecord })
+    }
+    return rows
+  },
   async startup(context) {
     const results = await interleave({
       ...context('start-up'), sides: ['engine', 'reader', 'node'], run: startUp,
@@ -105,7 +141,7 @@ function shown({ bench, base, unit, limit, verdict, wall, cpu, engineMs, baseMs,
   const more = unit === 'ratio'
     ? `  cpu ${cpu.median.toFixed(2)}  (${Math.round(engineMs.median)} ms / ${Math.round(baseMs.median)} ms` +
       `${waited === undefined ? '' : `, ${Math.round(waited * 100)} % waiting for a core`})`
-    : ' ms'
+    : ` ${unit}`
   return `  ${name.padEnd(26)} ${spread.padEnd(24)}${more}${target}`
 }
 

@@ -21,6 +21,7 @@ const STAMP = join(DIST, '.built-from')
 const BUNDLE = join(DIST, 'bundle')
 const ENTRIES = {
   index: 'index', main: 'cli/main', testing: 'testing/index', 'parquet-worker': 'connector/parquet-worker',
+  'worker-main': 'host/workers/worker-main',
 }
 
 function filesBelow(directory) {
@@ -60,8 +61,8 @@ async function bundle() {
   await made.write(output)
   await made.close()
   for (const [name, path] of Object.entries(ENTRIES)) {
-    // The worker is started from the bundle and imported by nobody.
-    if (name === 'parquet-worker') continue
+    // Threads are started from the bundle and imported by nobody.
+    if (name === 'parquet-worker' || name === 'worker-main') continue
     writeFileSync(join(DIST, `${path}.js`), `export * from '${path.includes('/') ? '..' : '.'}/bundle/${name}.js'\n`)
     rmSync(join(DIST, `${path}.js.map`), { force: true })
   }

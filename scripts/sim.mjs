@@ -1,13 +1,14 @@
 /**
- * npm run sim -- [--minutes M | --seeds N] [--from S] [--protocol | --full] [--workers W] [--json]
+ * npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--json]
  * npm run sim -- --seed S [--protocol | --full]
  *
  * Runs the built engine in the simulator. A protocol seed is a small job around the checkpoint protocol, a
  * full seed a whole job; both draw input, schedule and faults from the seed. Without --protocol or --full
- * both run, at the same time. A failing seed is printed with what was drawn from it and the command that
- * replays it; with --seed that one is replayed step by step, as a trace to read. Exit 1 if any seed failed,
- * or if a run of a minute or more did not reach every named step.
+ * both run, at the same time (--full-seeds: so many of the slower kind). A failing seed is printed with what was drawn from it and the command that
+ * replays it; with --seed that one is replayed step by step, as a trace to read. Exit 1 if any seed failed
+ * or had not the shape of a full seed, or if a run of a minute or more did not reach every named step.
  */
+import { setFlagsFromString } from 'node:v8'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
 const BUILT = new URL('../packages/tidemark/dist/host/', import.meta.url)
@@ -15,9 +16,9 @@ const CHUNK = { protocol: 100, full: 10 }
 const KINDS = ['protocol', 'full']
 /** How often every named step must be reached in a run of a minute or more. */
 const LEAST_REACHED = 100
-const NUMBERS = ['--minutes', '--seeds', '--from', '--seed', '--workers']
+const NUMBERS = ['--minutes', '--seeds', '--full-seeds', '--from', '--seed', '--workers']
 const FLAGS = ['--protocol', '--full', '--json']
-const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N] [--from S] [--protocol | --full] [--workers W] [--json]\n' +
+const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--json]\n' +
   '       npm run sim -- --seed S [--protocol | --full]'
 
 async function load(module) {
@@ -81,10 +82,12 @@ async function work() {
 }
 
 /** Hands out chunks until time or seeds are used up; each kind gets the same share of the workers' time. */
-async function runMany({ first, seeds, deadlineMs, workers, kinds }) {
+async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
   const { emptySums, addSums } = await load('simulator/run-chunk.js')
+  // The workers use all cores; collecting on more threads than one only makes them take turns.
+  setFlagsFromString('--no-parallel-scavenge')
   const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0 }))
-  const open = (run) => (deadlineMs === undefined ? run.next < first + seeds : performance.now() < deadlineMs)
+  const open = (run) => (deadlineMs === undefined ? run.next < first + seedsOf[run.kind] : performance.now() < deadlineMs)
   await Promise.all(Array.from({ length: workers }, () => new Promise((resolve, reject) => {
     const worker = new Worker(new URL(import.meta.url), {
       workerData: { sim: true }, resourceLimits: { maxYoungGenerationSizeMb: 64 },
@@ -95,7 +98,7 @@ async function runMany({ first, seeds, deadlineMs, workers, kinds }) {
         worker.terminate().then(resolve, reject)
         return
       }
-      const howMany = deadlineMs === undefined ? Math.min(CHUNK[run.kind], first + seeds - run.next) : CHUNK[run.kind]
+      const howMany = deadlineMs === undefined ? Math.min(CHUNK[run.kind], first + seedsOf[run.kind] - run.next) : CHUNK[run.kind]
       worker.postMessage({ kind: run.kind, first: run.next, howMany })
       run.next += howMany
     }
@@ -105,6 +108,7 @@ async function runMany({ first, seeds, deadlineMs, workers, kinds }) {
       run.usedMs += tookMs
       addSums(run.sums, sums)
       for (const failure of sums.failures) console.log(describe(failure))
+      for (const { seed, lacks } of sums.shapeless) console.log(`SEED ${seed} (${kind}) is less than a full seed: ${lacks.join(', ')}`)
       ask()
     })
     ask()
@@ -139,10 +143,13 @@ async function main() {
   const first = options.from ?? (minutes === undefined ? 1 : (Date.now() % 1_000_000) * 1000)
   const deadlineMs = minutes === undefined ? undefined : startedMs + minutes * 60_000
   const workers = options.workers ?? 2
-  const runs = await runMany({ first, seeds: options.seeds ?? 1000, deadlineMs, workers, kinds: kindsOf(options) })
+  const seeds = options.seeds ?? 1000
+  const seedsOf = { protocol: seeds, full: options['full-seeds'] ?? seeds }
+  const runs = await runMany({ first, seedsOf, deadlineMs, workers, kinds: kindsOf(options) })
   for (const run of runs) printRun(run, first)
   const allReached = printSteps(runs, STEPS)
   const failures = runs.flatMap(({ sums }) => sums.failures)
+  const shapeless = runs.reduce((sum, { sums }) => sum + sums.shapeless.length, 0)
   const of = (kind) => runs.find((run) => run.kind === kind)
   // What all workers would do in a minute if they ran this kind alone.
   const perMinute = (run) => (run === undefined ? 0 : Math.round((run.sums.seeds * 60_000 * workers) / Math.max(1, run.usedMs)))
@@ -150,10 +157,10 @@ async function main() {
     console.log(JSON.stringify({
       protocolSeeds: of('protocol')?.sums.seeds ?? 0, fullSeeds: of('full')?.sums.seeds ?? 0, failures: failures.length,
       protocolSeedsPerMinute: perMinute(of('protocol')), fullSeedsPerMinute: perMinute(of('full')),
-      first, workers, failed: failures.map(({ kind, seed }) => ({ kind, seed })),
+      shapeless, first, workers, failed: failures.map(({ kind, seed }) => ({ kind, seed })),
     }))
   }
-  return failures.length === 0 && (allReached || (minutes ?? 0) < 1)
+  return failures.length + shapeless === 0 && (allReached || (minutes ?? 0) < 1)
 }
 
 if (isMainThread) process.exitCode = (await main()) ? 0 : 1

@@ -2,8 +2,8 @@
  * npm run soak -- [--kills N] [--times N] [--seed S] [--json]
  *
  * Real processes of the flights job, killed with SIGKILL at random moments (300 by default), then at
- * every named step of the protocol (3 times each), at parallelism 1 to 4, started again until the job
- * has finished. Every line of output is compared with a plain loop. Exit 1 on a single wrong line.
+ * every named step of the protocol (3 times each), at parallelism 1 to 4 on one to four threads, started
+ * again until the job has finished. Every line of output is compared with a plain loop. Exit 1 on a single wrong line.
  * Needs `npm run build`; takes about a quarter of an hour on two cores.
  */
 import { soak } from './lib/soak.mjs'

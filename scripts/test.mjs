@@ -5,21 +5,25 @@
  *
  * Installs and builds what is missing, so that it passes in a fresh clone with only Node and npm.
  * With CI=true (or --all-nodes) the engine's tests run on Node 22 and 24 as well; both come from
- * the registry as the package `node`. Closes with one line: N passed, N failed.
+ * the registry as the package `node`. With CI=true the simulator runs two minutes of seeds that no run
+ * before has seen, from a first one that follows from the commit. Closes with one line: N passed, N failed.
  */
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bold, CLI, dim, ensureInstalled, green, red, ROOT, runCommand } from './lib/workspace.mjs'
 
 const MINUTE = 60_000
 const OTHER_NODES = ['22', '24']
+const SEED_MINUTES = 2
 const only = argument('--only')?.split(',')
-const allNodes = process.env.CI === 'true' || process.argv.includes('--all-nodes')
+const inCi = process.env.CI === 'true'
+const allNodes = inCi || process.argv.includes('--all-nodes')
 const modules = (path) => join(ROOT, 'node_modules', path)
 /** Case files taken from Flink's own tests lie beside the repository, where there is one. */
 const CASES = join(ROOT, '../shared/conformance')
 /** Cases that are known to pass: one that becomes unsupported again must not go unnoticed. */
-const CASES_PASSING = { 'flink-cases.json': 38 }
+const CASES_PASSING = { 'flink-cases.json': 60 }
 const reports = modules('.cache/tidemark-test')
 
 let passed = 0
@@ -31,14 +35,15 @@ function argument(name) {
   return at < 0 ? undefined : process.argv[at + 1]
 }
 
-/** One step; `count` reads passed and failed tests, where a step is more than one check. */
-async function step(name, command, args, { timeoutMs = 10 * MINUTE, count, env } = {}) {
+/** One step; `count` reads passed and failed tests from what was printed, where a step is more than one check. */
+async function step(name, command, args, { timeoutMs = 10 * MINUTE, count, env, quiet = false } = {}) {
   if (only !== undefined && !only.includes(name.split(' ')[0])) return
   console.log(`\n${bold(`── ${name}`)}`)
   const startedMs = performance.now()
-  const { exitCode } = await runCommand(command, args, { timeoutMs, env })
+  const { exitCode, output } = await runCommand(command, args, { timeoutMs, env, quiet })
+  process.stdout.write(output)
   const ok = exitCode === 0
-  const counted = count?.() ?? { passed: ok ? 1 : 0, failed: ok ? 0 : 1 }
+  const counted = count?.(output) ?? { passed: ok ? 1 : 0, failed: ok ? 0 : 1 }
   // A suite that ends badly without naming a failed test has failed all the same.
   const bad = ok ? counted.failed : Math.max(1, counted.failed)
   passed += counted.passed
@@ -70,6 +75,35 @@ async function vitest(name, node, args) {
     [modules('vitest/vitest.mjs'), 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     { timeoutMs: 15 * MINUTE, count: vitestCounts(report) },
   )
+}
+
+/** Counts of `node --test --test-reporter=tap`. */
+function tapCounts(output) {
+  const number = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
+  return { passed: number('pass'), failed: number('fail') }
+}
+
+/** The first of the seeds that belong to this commit, and where it comes from. */
+async function firstSeed() {
+  const asked = runCommand('git', ['rev-parse', '--verify', 'HEAD'], { quiet: true, timeoutMs: MINUTE })
+  const { output } = await asked.catch(() => ({ output: 'git is not installed' }))
+  const commit = output.trim()
+  if (/^[0-9a-f]{40,64}$/.test(commit)) {
+    return { seed: 4 * Number.parseInt(commit.slice(0, 7), 16), from: `commit ${commit.slice(0, 12)}` }
+  }
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/tidemark/package.json'), 'utf8'))
+  const hash = createHash('sha256').update(version).digest('hex')
+  return { seed: 4 * Number.parseInt(hash.slice(0, 7), 16), from: `version ${version}, as there is no git directory` }
+}
+
+/** Seeds that failed once are in the corpus, which is among the unit tests. */
+async function freshSeeds() {
+  const name = 'fresh-seeds'
+  if (only !== undefined ? !only.includes(name) : !inCi) return skipped(name, 'runs with CI=true')
+  const { seed, from } = await firstSeed()
+  console.log(`\nfresh seeds begin at ${seed}, which follows from ${from}`)
+  const sim = [join(ROOT, 'scripts/sim.mjs'), '--minutes', String(SEED_MINUTES), '--from', String(seed)]
+  await step(`${name} from ${seed}`, process.execPath, sim, { timeoutMs: (SEED_MINUTES + 8) * MINUTE })
 }
 
 /** Path of another Node version, fetched from the registry; undefined if it cannot be had. */
@@ -128,7 +162,10 @@ await step('layers', process.execPath, [
   modules('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'packages', 'examples',
 ])
 await vitest('unit', process.execPath, [])
+await step('example-testing', process.execPath,
+  ['--test', '--test-reporter=tap', join(ROOT, 'examples/testing/sales.test.mjs')], { count: tapCounts, quiet: true })
 await conformance()
+await freshSeeds()
 for (const version of OTHER_NODES) {
   const name = `node${version}`
   if (only !== undefined ? !only.includes(name) : !allNodes) {

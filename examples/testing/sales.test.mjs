@@ -1,4 +1,4 @@
-/** node --test examples/testing/ */
+/** node --test examples/testing/*.test.mjs */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explore, harness } from 'tidemark/testing'

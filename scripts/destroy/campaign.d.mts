@@ -46,3 +46,9 @@ export function destroy(options: {
   readonly lanes?: number
   readonly log?: (line: string) => void
 }): Promise<DestroyReport>
+
+/** All there are: the named steps and the others. */
+export function allFaults(steps: readonly string[]): readonly {
+  readonly name: string
+  readonly rows: readonly string[]
+}[]

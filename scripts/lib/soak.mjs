@@ -30,10 +30,11 @@ export function generator(seed) {
 }
 
 /** One process of the engine; ends by itself, by `kill` (counted from spawn or from its first word) or by a failpoint. */
-function runEngine({ state, out, input, rate, parallelism, checkpointEvery, kill, failpoint }) {
+function runEngine({ state, out, input, rate, parallelism, workers, checkpointEvery, kill, failpoint }) {
   return new Promise((resolve, reject) => {
     const args = [
       CLI, 'run', 'examples/flights/job.ts', '--state', state, '--parallelism', String(parallelism),
+      '--workers', String(workers),
       '-c', `out=${out}`, '-c', `input=${input}`, '-c', `checkpointEvery=${checkpointEvery}`, '-c', `rate=${rate}`,
       '-c', 'retain=1', '--json',
     ]
@@ -97,8 +98,10 @@ class Round {
 
   start(options) {
     const { input, random } = this.context
+    const parallelism = random.between(1, 4)
     return runEngine({
-      state: this.state, out: this.out, input, parallelism: random.between(1, 4), checkpointEvery: '200ms', ...options,
+      state: this.state, out: this.out, input, parallelism, workers: random.between(1, parallelism),
+      checkpointEvery: '200ms', ...options,
     })
   }
 

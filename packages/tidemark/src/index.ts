@@ -3,25 +3,39 @@
  */
 export { aggregator, avg, collectAll, count, max, min, sum } from './api/aggregates.ts'
 export type { Aggregate, SumOptions } from './api/aggregates.ts'
+export type { AsyncFunction, AsyncOptions, AsyncStream, FailedRecord, RetryOptions } from './api/async.ts'
+export type { BroadcastConnected, BroadcastContext, BroadcastHandlers, BroadcastStream, KeyedBroadcastConnected,
+  KeyedBroadcastContext, KeyedBroadcastHandlers, ReadonlyMapState } from './api/broadcast.ts'
 export { buildGraph } from './api/build.ts'
 export type { BuildSettings, BuiltGraph } from './api/build.ts'
+export type { Change, Changelog, ChangeOp, GroupedChangelog, LatestOptions, NamedChangelog } from './api/changelog.ts'
+export type { ConnectedKeyedStreams, ConnectedStreams, CoProcessHandlers,
+  StreamCoProcessHandlers } from './api/connect.ts'
 export type { JobConfig } from './api/config.ts'
+export type { DedupeOptions } from './api/dedupe.ts'
+export type { Bound, CoGroupOptions, IntervalJoinOptions, JoinContext, JoinedStream, JoinLate, JoinType,
+  KeyedJoinOptions, LookupOptions, TemporalJoinOptions, TimedJoinContext, WindowJoinOptions } from './api/joins.ts'
 export { isJob, job } from './api/job.ts'
 export type { CheckpointSettings, Job, JobOptions, RestartSettings } from './api/job.ts'
-export type { JobBuilder, SourceOptions } from './api/job-builder.ts'
+export type { JobBuilder, SourceOptions, WatermarkGenerator } from './api/job-builder.ts'
+export { pattern } from './api/pattern-builder.ts'
+export type { MatchOptions, Pattern, PatternMatch, PatternStart, TimedOutMatch } from './api/patterns.ts'
 export { sideOutput } from './api/process.ts'
 export type { ProcessContext, ProcessHandlers, SideOutput, StreamProcessContext, StreamProcessHandlers,
   Timers, WindowContext } from './api/process.ts'
+export type { Sortable } from './api/sorting.ts'
 export { state } from './api/state.ts'
 export type { StateDeclaration, StateOptions } from './api/state.ts'
-export type { Aggregates, InvalidRecord, Keyed, KeyedStream, LateRecord, NamedStream, ProcessedStream,
+export type { Aggregates, InvalidRecord, Keyed, KeyedStream, LateRecord, MatchStream, NamedStream, ProcessedStream,
   SourceStream, Stream, WindowedStream, WindowOptions, WindowResult, WindowResultStream,
   WindowRow } from './api/streams.ts'
-export { continuousTrigger, countEvictor, countTrigger, deltaEvictor, eventTimeTrigger, neverTrigger,
-  processingTimeTrigger, purging, timeEvictor } from './api/triggers.ts'
-export type { Evictor, Trigger } from './api/triggers.ts'
-export { globalWindow, session, sliding, tumbling } from './api/windows.ts'
+export { continuousProcessingTimeTrigger, continuousTrigger, countEvictor, countTrigger, deltaEvictor,
+  deltaTrigger, earlyTrigger, eventTimeTrigger, neverTrigger, processingTimeTrigger, purging, timeEvictor,
+  trigger } from './api/triggers.ts'
+export type { Evictor, Trigger, TriggerContext, TriggerHandlers } from './api/triggers.ts'
+export { calendar, countWindow, globalWindow, session, sliding, tumbling } from './api/windows.ts'
 export type { WindowAssigner } from './api/windows.ts'
+export type { TopOptions, TopRow } from './api/top-n.ts'
 export type { Duration } from './base/duration.ts'
 export { isStreamError, reportOf, StreamError } from './base/errors.ts'
 export type { ErrorPlace, ErrorReport } from './base/errors.ts'

@@ -86,11 +86,11 @@ const OPEN = ['EIO', 'EMFILE', 'EACCES', 'ENOSPC']
 
 export const errnoFaults = [
   { name: 'errno.fsync', rows: ['F31', 'F32'], calls: 'fsync', errors: ['EIO', 'ENOSPC'], most: 25 },
-  { name: 'errno.link', calls: 'link,linkat', errors: ['EIO', 'ENOSPC', 'EACCES'], most: 15 },
+  { name: 'errno.link', rows: ['F31', 'F41'], calls: 'link,linkat', errors: ['EIO', 'ENOSPC', 'EACCES'], most: 15 },
   { name: 'errno.unlink', calls: 'unlink,unlinkat', errors: ['EIO', 'EACCES'], most: 12 },
   { name: 'errno.mkdir', calls: 'mkdir,mkdirat', errors: ['EIO', 'ENOSPC'], most: 2, paths: newDirectories },
   { name: 'errno.write', calls: 'write', errors: ['EIO', 'ENOSPC', 'EDQUOT'], most: 2, paths: stateOrParts },
-  { name: 'errno.open', calls: 'openat', errors: OPEN, most: 3, paths: anyOfOurs },
+  { name: 'errno.open', rows: ['F31', 'F40'], calls: 'openat', errors: OPEN, most: 3, paths: anyOfOurs },
   { name: 'errno.list', calls: 'getdents64', errors: ['EIO'], most: 8, paths: directories },
   { name: 'errno.read', calls: 'read,pread64', errors: ['EIO'], most: 3, paths: oneToRead },
   { name: 'errno.open-to-read', calls: 'openat', errors: OPEN, most: 3, paths: oneToRead },

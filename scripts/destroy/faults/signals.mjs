@@ -68,6 +68,21 @@ const early = {
   },
 }
 
+/** F25: the terminal is closed. Nobody asked for a stop, so it is a death like any other. */
+const hangUp = {
+  name: 'signal.hup',
+  rows: ['F25'],
+  async run(world) {
+    const engine = world.start()
+    await engine.untilCheckpoints(world.random.between(1, 3))
+    await world.someTime(300)
+    const { code, signal } = await engine.kill('SIGHUP')
+    engine.must(signal === 'SIGHUP' || code === 0, `SIGHUP ended it with ${code ?? signal}`)
+    world.examine()
+    return signal === null ? 'exit 0, went on' : 'died, went on'
+  },
+}
+
 /** F25: nobody reads any more; the job goes on to its end. */
 const brokenPipe = {
   name: 'signal.broken-pipe',
@@ -84,4 +99,4 @@ const brokenPipe = {
   },
 }
 
-export const signalFaults = [polite('SIGTERM'), polite('SIGINT'), impatient, early, brokenPipe]
+export const signalFaults = [polite('SIGTERM'), polite('SIGINT'), impatient, early, hangUp, brokenPipe]

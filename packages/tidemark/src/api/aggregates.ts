@@ -35,6 +35,8 @@ export interface BoundCells<In, Out> {
   readonly add: (cells: number[], value: In) => void
   readonly merge: (into: number[], from: readonly number[]) => void
   readonly result: (cells: readonly number[]) => Out
+  /** Takes back what `add` added, to the last bit; undefined: it cannot. */
+  readonly retract?: (cells: number[], value: In) => void
 }
 
 /** How many there are. */
@@ -45,6 +47,7 @@ export function count(): Aggregate<unknown, number> {
       add: (cells) => { cells[at] = (cells[at] as number) + 1 },
       merge: (into, from) => { into[at] = (into[at] as number) + (from[at] as number) },
       result: (cells) => cells[at] as number,
+      retract: (cells) => { cells[at] = (cells[at] as number) - 1 },
     }),
   })
 }
@@ -73,6 +76,9 @@ export function sum<T>(fn: (value: T) => number, options: SumOptions = {}): Aggr
         : (cells, value) => { cells[at] = (cells[at] as number) + read(value) },
       merge: (into, from) => { into[at] = checked((into[at] as number) + (from[at] as number)) },
       result: (cells) => cells[at] as number,
+      ...(integers
+        ? { retract: (cells: number[], value: T) => { cells[at] = checked((cells[at] as number) - read(value)) } }
+        : {}),
     }),
   })
 }
@@ -130,7 +136,7 @@ export function aggregator<In, Acc, Out>(spec: AggregateSpec<In, Acc, Out>): Agg
 
 /** An aggregate that has its cells to itself. */
 function cellAggregate<In>(exact: boolean, cells: Cells<In, number>): Aggregate<In, number> {
-  const { add, merge, result } = cells.bind(0)
+  const { add, merge, result, retract } = cells.bind(0)
   const initial = doubles(cells.initial)
   return {
     create: (): number[] => initial.slice(),
@@ -145,6 +151,12 @@ function cellAggregate<In>(exact: boolean, cells: Cells<In, number>): Aggregate<
     result,
     exact,
     cells,
+    ...(retract === undefined ? {} : {
+      retract: (accumulator: number[], value: In) => {
+        retract(accumulator, value)
+        return accumulator
+      },
+    }),
   }
 }
 

@@ -61,6 +61,11 @@ function onlyCells(parts: readonly Part[]): Combined {
   const { initial, bound } = layOut(parts)
   const cells = bound.filter((part) => part !== undefined)
   const names = parts.map(({ name }) => name)
+  const retracts = cells.every((cell) => cell.retract !== undefined)
+  const retract = (from: number[], value: unknown): number[] => {
+    for (const cell of cells) cell.retract?.(from, value)
+    return from
+  }
   return {
     aggregate: {
       create: () => initial.slice(),
@@ -71,6 +76,7 @@ function onlyCells(parts: readonly Part[]): Combined {
       },
       result: (accumulator: number[]) => accumulator,
       exact: parts.every(({ aggregate }) => aggregate.exact === true),
+      ...(retracts ? { retract } : {}),
     },
     fill: (row, accumulator) => {
       for (let i = 0; i < cells.length; i++) {

@@ -7,21 +7,31 @@
  */
 import { durationMs } from '../base/duration.ts'
 import { E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
+import { E150_NOTHING_TO_JOIN_WITH } from '../graph/join-errors.ts'
+import { LATE_LEFT, LATE_RIGHT, type JoinSpec } from '../graph/join-spec.ts'
 import type { Guarantee, LogicalEdge, Ship } from '../graph/logical-graph.ts'
-import { INVALID, LATE, MAIN } from '../graph/operator-spec.ts'
+import { FAILED, INVALID, LATE, MAIN, TIMED_OUT } from '../graph/operator-spec.ts'
 import type { KeySelector, OperatorSpec, OutputTag, ProcessSpec } from '../graph/operator-spec.ts'
 import type { AnySink } from '../graph/sink.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { count, max, min, sum, type Aggregate, type SumOptions } from './aggregates.ts'
 import { combine, type Row } from './combine.ts'
+import { KeyedFluentFunctions, StreamFluentFunctions, type Origin } from './fluent-functions.ts'
 import type { GraphDraft } from './graph-draft.ts'
 import { checkRoutes, checkSides, requireFunction } from './checks.ts'
+import { coGroupSpec, intervalJoinSpec, joinSpec, lookupJoinSpec, temporalJoinSpec } from './joins.ts'
+import { pattern, PatternBuilder } from './pattern-builder.ts'
+import type { MatchOptions } from './patterns.ts'
 import type { ProcessOptions, SideDeclarations } from './process.ts'
 import { stateSpecs, type StateDeclarations } from './state.ts'
 import type { KeyedStream, Stream, WindowedStream, WindowOptions } from './streams.ts'
-import { windowDates, windowFunction } from './window-function.ts'
+import { triggerOf, windowDates, windowFunction } from './window-function.ts'
 import type { WindowAssigner } from './windows.ts'
 
+type JoinKeys = JoinSpec['keysOf']
+/** What follows the name (and the keys) of a join: options and function. */
+type After<F, First extends unknown[] = [string, JoinKeys]> =
+  F extends (...args: [...First, ...infer A]) => unknown ? A : never
 type Fn<R = unknown> = (value: unknown) => R
 type Options = ProcessOptions<StateDeclarations, SideDeclarations>
 type Named = Readonly<Record<string, Aggregate<never, unknown>>>
@@ -33,13 +43,27 @@ type Result = (key: unknown, value: unknown) => unknown
 const FORWARD: Ship = { kind: 'forward' }
 
 /** A stream of which only the edges are known. */
-export class FluentStream implements Record<keyof Omit<Stream<unknown>, '~record'>, unknown> {
+export class FluentStream extends StreamFluentFunctions<FluentProcessed>
+  implements Record<keyof Omit<Stream<unknown>, '~record'>, unknown> {
   readonly #draft: GraphDraft
   readonly #edges: readonly LogicalEdge[]
 
   constructor(draft: GraphDraft, edges: readonly LogicalEdge[]) {
+    super()
     this.#draft = draft
     this.#edges = edges
+  }
+
+  get origin(): Origin {
+    return { draft: this.#draft, edges: this.#edges }
+  }
+
+  madeOf(index: number, sides: readonly OutputTag[]): FluentProcessed {
+    return new FluentProcessed(this.#draft, index, sides)
+  }
+
+  asyncOf(index: number): FluentAsync {
+    return new FluentAsync(this.#draft, index)
   }
 
   map(fn: Fn): FluentStream {
@@ -84,6 +108,10 @@ export class FluentStream implements Record<keyof Omit<Stream<unknown>, '~record
     const sides = checkSides(options?.side)
     const spec: ProcessSpec = { kind: 'process', state: {}, sides, onRecord }
     return new FluentProcessed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }), sides)
+  }
+
+  lookupJoin(name: string, ...how: After<typeof lookupJoinSpec, [string]>): FluentNamed {
+    return this.asyncOf(this.#draft.add({ name, spec: lookupJoinSpec(name, ...how), inputs: this.#edges }))
   }
 
   print(label = ''): this {
@@ -164,15 +192,59 @@ export class FluentWindowResult extends FluentProcessed {
   }
 }
 
-export class FluentKeyed implements Record<keyof KeyedStream<unknown, unknown>, unknown> {
+/** Results of an asynchronous function, and what failed. */
+export class FluentAsync extends FluentProcessed {
+  readonly failed: FluentStream
+
+  constructor(draft: GraphDraft, index: number) {
+    super(draft, index, [])
+    this.failed = streamOf(draft, index, FAILED)
+  }
+}
+
+/** Matches of a pattern, and what timed out or came too late. */
+export class FluentMatches extends FluentNamed {
+  readonly timedOut: FluentStream
+  readonly late: FluentStream
+
+  constructor(draft: GraphDraft, index: number) {
+    super(draft, index)
+    this.timedOut = streamOf(draft, index, TIMED_OUT)
+    this.late = streamOf(draft, index, LATE)
+  }
+}
+
+/** Results of a join, and what came too late to be joined. */
+export class FluentJoined extends FluentProcessed {
+  readonly late: { readonly left: FluentStream; readonly right: FluentStream }
+
+  constructor(draft: GraphDraft, index: number, sides: readonly OutputTag[]) {
+    super(draft, index, sides)
+    this.late = Object.freeze({
+      left: streamOf(draft, index, LATE_LEFT), right: streamOf(draft, index, LATE_RIGHT),
+    })
+  }
+}
+
+export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
+  implements Record<keyof KeyedStream<unknown, unknown>, unknown> {
   readonly #draft: GraphDraft
   readonly #edges: readonly LogicalEdge[]
   readonly #keyOf: KeySelector
 
   constructor(draft: GraphDraft, edges: readonly LogicalEdge[], keyOf: KeySelector) {
+    super()
     this.#draft = draft
     this.#edges = edges
     this.#keyOf = keyOf
+  }
+
+  get origin(): Origin & { readonly keyOf: KeySelector } {
+    return { draft: this.#draft, edges: this.#edges, keyOf: this.#keyOf }
+  }
+
+  madeOf(index: number, sides: readonly OutputTag[]): FluentProcessed {
+    return new FluentProcessed(this.#draft, index, sides)
   }
 
   window(name: string, windows: Windows, options: WindowOptions<never> = {}): FluentWindowed {
@@ -186,6 +258,14 @@ export class FluentKeyed implements Record<keyof KeyedStream<unknown, unknown>, 
     const state = stateSpecs(options?.state)
     const spec: ProcessSpec = { kind: 'process', keyOf: this.#keyOf, state, sides, onRecord, ...onTimer }
     return new FluentProcessed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }), sides)
+  }
+
+  match(name: string, given: unknown, { compare }: MatchOptions<unknown> = {}): FluentMatches {
+    const made: unknown = typeof given === 'function' ? given(pattern()) : given
+    if (!(made instanceof PatternBuilder)) throw notA('pattern', 'match', made)
+    const ordered = compare === undefined ? {} : { compare: requireFunction(compare, 'compare') }
+    const spec: OperatorSpec = { kind: 'match', keyOf: this.#keyOf, pattern: made.spec, ...ordered }
+    return new FluentMatches(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))
   }
 
   reduce(name: string, init: () => unknown, step: (value: unknown, record: unknown) => unknown): FluentNamed {
@@ -203,6 +283,36 @@ export class FluentKeyed implements Record<keyof KeyedStream<unknown, unknown>, 
   aggregate(name: string, aggregates: Named): FluentNamed {
     const { aggregate, fill } = combine(aggregates)
     return this.#rolling(name, aggregate, (key, accumulator) => fill({ key }, accumulator))
+  }
+
+  intervalJoin(name: string, right: FluentKeyed, ...how: After<typeof intervalJoinSpec>): FluentNamed {
+    return this.#joined('intervalJoin', name, right, (keysOf) => intervalJoinSpec(name, keysOf, ...how))
+  }
+
+  join(name: string, right: FluentKeyed, ...how: After<typeof joinSpec>): FluentNamed {
+    return this.#joined('join', name, right, (keysOf) => joinSpec(name, keysOf, ...how))
+  }
+
+  coGroup(name: string, right: FluentKeyed, ...how: After<typeof coGroupSpec>): FluentNamed {
+    return this.#joined('coGroup', name, right, (keysOf) => coGroupSpec(name, keysOf, ...how))
+  }
+
+  temporalJoin(name: string, versions: FluentKeyed, ...how: After<typeof temporalJoinSpec>): FluentNamed {
+    return this.#joined('temporalJoin', name, versions, (keysOf) => temporalJoinSpec(name, keysOf, ...how))
+  }
+
+  #joined(
+    call: string, name: string, right: FluentKeyed, specOf: (keysOf: JoinKeys) => JoinSpec,
+  ): FluentNamed {
+    if (!(right instanceof FluentKeyed) || right.#draft !== this.#draft) {
+      throw E150_NOTHING_TO_JOIN_WITH({ name, call, foreign: right instanceof FluentKeyed })
+    }
+    const spec = specOf([this.#keyOf, right.#keyOf])
+    const inputs = [this.#edges, right.#edges]
+      .flatMap((edges, input) => edges.map((edge) => ({ ...edge, input })))
+    const index = this.#draft.add({ name, spec, inputs })
+    if (spec.kind === 'keyed-join') return new FluentNamed(this.#draft, index)
+    return new FluentJoined(this.#draft, index, spec.kind === 'window-join' ? spec.sides : [])
   }
 
   #rolling(name: string, aggregate: AggregateSpec, result: Result): FluentNamed {
@@ -289,14 +399,16 @@ export class FluentWindowed implements Record<keyof WindowedStream<unknown, unkn
   }
 
   #add(compute: WindowOperatorSpec['compute'], sides: readonly OutputTag[]): FluentWindowResult {
-    const { name, windows, options: { trigger, evictor }, keyOf } = this.#init
+    const { name, windows, options, keyOf } = this.#init
+    const trigger = triggerOf(name, windows, options)
+    const evictor = options.evictor?.spec ?? windows.evictor
     this.#draft.windowComputes(this)
     const spec: OperatorSpec = {
       kind: 'window',
       ...(keyOf === undefined ? {} : { keyOf }),
       assigner: windows.spec,
       ...(trigger === undefined ? {} : { trigger }),
-      ...(evictor === undefined ? {} : { evictor: evictor.spec }),
+      ...(evictor === undefined ? {} : { evictor }),
       latenessMs: this.#latenessMs,
       compute,
       sides,

@@ -11,6 +11,10 @@ import type { Guarantee } from '../graph/logical-graph.ts'
 import type { Commit, SinkSpec } from '../graph/sink.ts'
 import type { MalformedRow } from '../graph/source.ts'
 import type { Aggregate, SumOptions } from './aggregates.ts'
+import type { KeyedFunctions, StreamFunctions } from './functions.ts'
+import type { KeyedJoins, StreamJoins } from './joins.ts'
+import type { MatchOptions, Pattern, PatternMatch, PatternRecords, PatternStart,
+  TimedOutMatch } from './patterns.ts'
 import type { NoSides, NoState, ProcessHandlers, ProcessOptions, SideDeclarations, SideValue,
   StreamProcessHandlers, WindowContext } from './process.ts'
 import type { StateDeclarations } from './state.ts'
@@ -26,7 +30,7 @@ export interface Renamed {
   was(formerName: string): this
 }
 
-export interface Stream<T, G extends Guarantee = Guarantee> {
+export interface Stream<T, G extends Guarantee = Guarantee> extends StreamFunctions<T, G>, StreamJoins<T, G> {
   /** Phantom: the record type. */
   readonly '~record'?: T
 
@@ -86,7 +90,8 @@ export type Results<A> = { readonly [P in keyof A]: A[P] extends Aggregate<never
 export type Flat<T> = { readonly [P in keyof T]: T[P] } & {}
 type KeyPart<K> = [K] extends [never] ? unknown : { readonly key: K }
 
-export interface KeyedStream<K, T, G extends Guarantee = Guarantee> {
+export interface KeyedStream<K, T, G extends Guarantee = Guarantee>
+  extends KeyedJoins<K, T, G>, KeyedFunctions<K, T, G> {
   window(name: string, windows: WindowAssigner<T>, options?: WindowOptions<T>): WindowedStream<K, T, G>
   /** Your own state machine per key, with declared state, timers and side outputs. */
   process<
@@ -96,6 +101,12 @@ export interface KeyedStream<K, T, G extends Guarantee = Guarantee> {
   >(
     name: string, options: ProcessOptions<S, Side>, handlers: ProcessHandlers<K, T, O, S, Side>,
   ): ProcessedStream<O, Side, G>
+  /** Complex events: every match of a pattern, in event time. See patterns.ts for what can be said. */
+  match<E extends PatternRecords>(
+    name: string,
+    pattern: Pattern<T, E> | ((start: PatternStart<T>) => Pattern<T, E>),
+    options?: MatchOptions<T>,
+  ): MatchStream<K, T, E, G>
   /** Running result per key: one output for every record. `step` returns the new value. */
   reduce<A>(name: string, init: () => A, step: (value: A, record: T) => A): NamedStream<Keyed<K, A>, G>
   count(name: string): NamedStream<Keyed<K, number>, G>
@@ -109,7 +120,9 @@ export interface WindowOptions<T = unknown> {
   /** Records this much behind the watermark still count; the window speaks again for each. Default 0. */
   readonly lateness?: Duration
   /** When the window speaks; default: at its end. */
-  readonly trigger?: Trigger
+  readonly trigger?: Trigger<T>
+  /** Results before the end too: at most one in this span of the machine's clock, if a record came. */
+  readonly early?: Duration
   /** Which records count; default: all. */
   readonly evictor?: Evictor<T>
 }
@@ -151,6 +164,12 @@ export interface WindowedStream<K, T, G extends Guarantee = Guarantee> {
 export interface LateOutput<K, T, G extends Guarantee = Guarantee> {
   /** Records that came after their windows were closed: an ordinary stream, never silently dropped. */
   readonly late: Stream<LateRecord<K, T>, G>
+}
+
+export interface MatchStream<K, T, E, G extends Guarantee = Guarantee>
+  extends NamedStream<PatternMatch<K, E>, G>, LateOutput<K, T, G> {
+  /** Partial matches whose time was over before they found an end; they also carry their deadline. */
+  readonly timedOut: Stream<TimedOutMatch<K, E>, G>
 }
 
 export interface WindowResultStream<K, T, V, G extends Guarantee = Guarantee>

@@ -12,12 +12,12 @@ const SHORT_STRING_BYTES = 32
 
 export class ByteWriter {
   #bytes: Uint8Array
-  #view: DataView
+  /** Made when first needed: most of what is written has neither u32 nor f64. */
+  #view: DataView | undefined
   #length = 0
 
   constructor(initialBytes = 256) {
     this.#bytes = new Uint8Array(initialBytes)
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   get length(): number {
@@ -45,12 +45,14 @@ export class ByteWriter {
 
   u32(value: number): void {
     this.#reserve(4)
+    this.#view ??= new DataView(this.#bytes.buffer)
     this.#view.setUint32(this.#length, value, true)
     this.#length += 4
   }
 
   f64(value: number): void {
     this.#reserve(8)
+    this.#view ??= new DataView(this.#bytes.buffer)
     this.#view.setFloat64(this.#length, value, true)
     this.#length += 8
   }
@@ -112,19 +114,24 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2))
     grown.set(this.peek())
     this.#bytes = grown
-    this.#view = new DataView(grown.buffer)
+    this.#view = undefined
   }
 }
 
 export class ByteReader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
+  #viewed: DataView | undefined
   #at: number
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = at
+  }
+
+  get #view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes
+    this.#viewed ??= new DataView(buffer, byteOffset, byteLength)
+    return this.#viewed
   }
 
   get position(): number {

@@ -32,6 +32,8 @@ export type ToSubtask =
   | { readonly kind: 'aborted'; readonly id: CheckpointId; readonly latestComplete: CheckpointId | undefined }
   | { readonly kind: 'assign'; readonly operator: string; readonly splits: readonly AssignedSplit[] }
   | { readonly kind: 'no-more-splits'; readonly operator: string }
+  /** The smallest watermark of the alignment group of a source; MAX_TIMESTAMP: nobody holds it. */
+  | { readonly kind: 'group-watermark'; readonly operator: string; readonly watermark: number }
 
 export interface AssignedSplit {
   readonly split: { readonly id: string }
@@ -71,6 +73,8 @@ export type FromSubtask =
   /** All commits up to `id` are confirmed by the outside world. */
   | { readonly kind: 'committed'; readonly id: CheckpointId }
   | { readonly kind: 'request-split'; readonly operator: string }
+  /** How far a source of an alignment group is; MAX_TIMESTAMP: it does not count now. */
+  | { readonly kind: 'aligned-watermark'; readonly operator: string; readonly group: string; readonly watermark: number }
   /** All input is processed: only a final checkpoint is awaited. */
   | { readonly kind: 'end-of-data' }
   | { readonly kind: 'finished' }

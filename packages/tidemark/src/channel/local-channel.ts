@@ -9,10 +9,10 @@
  *   CH-1  Items leave in the order in which they came (no record overtakes a barrier).
  *   CH-2  A blocked channel delivers nothing; what it holds stays in it (back-pressure, Flink B1).
  */
+import type { ChannelReceiver, ChannelSender } from './channel.ts'
 import type { ChannelItem } from './items.ts'
 
-export class LocalChannel {
-  /** Sender as 'vertex/subtask', for traces. */
+export class LocalChannel implements ChannelSender, ChannelReceiver {
   readonly sender: string
   readonly #capacity: number
   #items: ChannelItem[] = []
@@ -33,7 +33,6 @@ export class LocalChannel {
     return this.#batches >= this.#capacity
   }
 
-  /** True if the gate may take an item now. */
   get ready(): boolean {
     return !this.blocked && this.#head < this.#items.length
   }

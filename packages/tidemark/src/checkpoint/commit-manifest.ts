@@ -17,7 +17,7 @@
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { claim, encodeDocument } from './document.ts'
-import { newestHolder } from './epochs.ts'
+import { newestHolder, stillMine } from './epochs.ts'
 import { completedFile, checkpointsDirectory, finishedFile, manifestFile, temporaryName } from './layout.ts'
 import { encodeManifest, type Manifest } from './manifest.ts'
 
@@ -48,8 +48,10 @@ export function* commitManifest(ports: CommitPorts, directory: string, manifest:
       },
       linked: () => probe('cp.manifest.linked'),
     })
-    const { epoch, holder } = yield* newestHolder(storage, directory)
-    if (epoch !== manifest.epoch) return { kind: 'fenced', newest: epoch, holder }
+    if (!(yield* stillMine(storage, directory, manifest.epoch))) {
+      const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+      return { kind: 'fenced', newest, holder }
+    }
     if (outcome === 'exists') return { kind: 'taken' }
     probe('cp.manifest.dirsynced')
     return { kind: 'committed' }

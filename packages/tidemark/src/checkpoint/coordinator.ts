@@ -311,6 +311,7 @@ export class CheckpointCoordinator {
     })
     const outcome = yield* commitManifest(this.#ports, this.#opened.directory, manifest)
     if (outcome.kind !== 'committed') return outcome
+    this.#opened.known.manifests.set(manifest.checkpoint, manifest)
     if (!this.#marked) {
       try {
         yield* markCompleted(this.#ports, this.#opened.directory, manifest)
@@ -441,7 +442,7 @@ export class CheckpointCoordinator {
     // Whatever begins from now on has this number or a higher one.
     const floor = this.#pending?.id ?? this.#nextId
     const policy = { mine: this.#opened.epoch, retain: Math.max(1, this.#options.retain), floor }
-    this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy))
+    this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy, this.#opened.known))
   }
 }
 

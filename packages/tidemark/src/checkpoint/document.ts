@@ -48,7 +48,8 @@ export function parseDocument(kind: DocumentKind, bytes: Uint8Array, file: strin
   const damaged = (offset: number, problem: string): Error =>
     E050_DOCUMENT_DAMAGED({ file, offset, problem }, { place: { file, position: `byte ${offset}` } })
   const newline = bytes.subarray(0, LONGEST_HEADER).indexOf(NEWLINE)
-  const start = newline < 0 ? '' : String.fromCharCode(...bytes.subarray(0, newline + 1))
+  let start = ''
+  for (let i = 0; i <= newline; i++) start += String.fromCharCode(bytes[i] as number)
   const match = HEADER.exec(start)
   if (match === null) {
     throw damaged(0, bytes.length === 0 ? 'it is empty' : 'the first line is not that of a Tidemark document')

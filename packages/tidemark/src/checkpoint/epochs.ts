@@ -22,7 +22,7 @@ import type { Io } from '../base/io.ts'
 import type { Storage } from '../base/ports.ts'
 import { claim, encodeDocument, parseDocument } from './document.ts'
 import {
-  epochFile, epochsDirectory, epochStartFile, parseEpochFile, parseEpochStartFile, temporaryName,
+  ascending, epochFile, epochsDirectory, epochStartFile, parseEpochFile, temporaryName,
 } from './layout.ts'
 import { Shape } from './shape.ts'
 
@@ -54,19 +54,9 @@ export interface EpochStart {
   readonly resources: readonly ResourceUse[]
 }
 
-/** Every claimed number, ascending. */
-export function* epochNumbers(storage: Storage, directory: string): Io<Epoch[]> {
-  const names = (yield* storage.list(epochsDirectory(directory))) ?? []
-  return names.map(parseEpochFile).filter((n) => n !== undefined).toSorted((a, b) => a - b)
-}
-
-export function* startedEpochs(storage: Storage, directory: string): Io<Epoch[]> {
-  const names = (yield* storage.list(epochsDirectory(directory))) ?? []
-  return names.map(parseEpochStartFile).filter((n) => n !== undefined).toSorted((a, b) => a - b)
-}
-
+/** The highest claimed number. */
 export function* newestEpoch(storage: Storage, directory: string): Io<Epoch | undefined> {
-  return (yield* epochNumbers(storage, directory)).at(-1)
+  return ascending(((yield* storage.list(epochsDirectory(directory))) ?? []).map(parseEpochFile)).at(-1)
 }
 
 /** The fence: true while nobody has claimed a later epoch. */

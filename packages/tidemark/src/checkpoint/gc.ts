@@ -11,6 +11,8 @@
  *   GC-3  While no checkpoint is reachable nothing that was completed is deleted: after --fresh the
  *         old ones stay until the new line has its first.
  *   GC-4  It stops if a later epoch was claimed.
+ *   GC-5  Of the documents only those are read that the writer has neither read nor completed (RD-3): what
+ *         a collection costs does not grow with what is retained.
  *
  * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
  */
@@ -24,13 +26,10 @@ import {
   parseTemporary, TRACE_FILE,
 } from './layout.ts'
 import type { Manifest } from './manifest.ts'
-import { readFacts, type Facts } from './read.ts'
+import { KnownDocuments, readListed, type Facts, type Names } from './read.ts'
 import { startsOf } from './recover.ts'
 
-export interface Listing {
-  readonly root: readonly string[]
-  readonly epochs: readonly string[]
-  readonly checkpoints: readonly string[]
+export interface Listing extends Names {
   readonly inside: ReadonlyMap<CheckpointId, readonly string[]>
 }
 
@@ -145,11 +144,14 @@ export interface GcReport {
   readonly deletedFiles: number
 }
 
-export function* collectGarbage(ports: GcPorts, directory: string, policy: Policy): Io<GcReport> {
+/** `known`: what the writer has read and completed itself, so that only what others wrote is read. */
+export function* collectGarbage(
+  ports: GcPorts, directory: string, policy: Policy, known = new KnownDocuments(),
+): Io<GcReport> {
   const { storage, probe } = ports
-  // Listed before the facts are read: a file that appears in between is not even considered.
+  // One listing for both: a file that appears after it is not even considered.
   const listing = yield* listAll(ports, directory)
-  const facts = yield* readFacts(storage, directory)
+  const facts = yield* readListed(storage, directory, listing, known)
   const garbage = classify(directory, facts, listing, policy)
   if (!(yield* stillMine(storage, directory, policy.mine))) {
     return { kind: 'fenced', deletedManifests: 0, deletedFiles: 0 }

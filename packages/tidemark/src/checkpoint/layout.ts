@@ -57,6 +57,10 @@ function numberIn(pattern: RegExp, name: string, group = 1): number | undefined 
   return Number.isSafeInteger(n) ? n : undefined
 }
 
+/** The numbers that names held, without the names that held none. */
+export const ascending = <N extends number>(numbers: readonly (N | undefined)[]): N[] =>
+  numbers.filter((n) => n !== undefined).toSorted((a, b) => a - b)
+
 const positive = (n: number | undefined): number | undefined => (n === undefined || n < 1 ? undefined : n)
 
 export const parseEpochFile = (name: string): Epoch | undefined =>

@@ -18,11 +18,11 @@ import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import type { StorageFailure } from '../base/storage-errors.ts'
 import { claim, encodeDocument, quietly } from './document.ts'
-import { claimEpoch, newestHolder, startEpoch, stillMine, type EpochStart } from './epochs.ts'
+import { claimEpoch, newestEpoch, newestHolder, startEpoch, stillMine, type EpochStart } from './epochs.ts'
 import { E044_STATE_GONE, E046_FENCED, E049_NO_HARD_LINKS } from './errors.ts'
 import { checkpointsDirectory, epochsDirectory, jobFile, temporaryName } from './layout.ts'
 import type { Manifest } from './manifest.ts'
-import { checkFiles, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
+import { checkFiles, KnownDocuments, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
 import {
   checkIdentity, decideRecovery, reachableManifests, startsOf, unreadable, type JobNow, type RecoveryDecision,
   type RecoveryOptions,
@@ -45,6 +45,8 @@ export interface OpenedDirectory {
   readonly nextId: CheckpointId
   /** This lineage has its mark of a completed checkpoint (CM-4). */
   readonly marked: boolean
+  /** What was read of the directory; its owner adds what it completes. */
+  readonly known: KnownDocuments
 }
 
 export type OpenOutcome =
@@ -59,15 +61,16 @@ const CLAIM_ATTEMPTS = 16
 export function* openDirectory(ports: OpenPorts, directory: string, options: OpenOptions): Io<OpenOutcome> {
   const { storage } = ports
   yield* prepare(ports, directory)
-  let before = yield* look(ports, directory, options)
+  const known = new KnownDocuments()
+  let before = yield* look(ports, directory, options, known)
   // A writer that is still at work may have replaced what was being looked at: look twice.
-  if (before.kind === 'refused') before = yield* look(ports, directory, options)
+  if (before.kind === 'refused') before = yield* look(ports, directory, options, known)
   if (before.kind !== 'go') return before
 
   for (let i = 0; i < CLAIM_ATTEMPTS; i++) {
     const mine = yield* claimNext(ports, directory, options)
     if (mine === undefined) continue
-    const seen = yield* look(ports, directory, options)
+    const seen = yield* look(ports, directory, options, known)
     if (seen.kind !== 'go') return seen
     const { facts, decision, identity } = seen
     // As in `prepare`, for one that was linked since then.
@@ -85,6 +88,7 @@ export function* openDirectory(ports: OpenPorts, directory: string, options: Ope
       resources: options.resources,
     }
     yield* startEpoch(storage, directory, start, ports.random.uint32())
+    known.starts.set(mine, start)
     if (!(yield* stillMine(storage, directory, mine))) {
       const { epoch: newest, holder } = yield* newestHolder(storage, directory)
       return { kind: 'refused', error: E046_FENCED({ directory, mine, newest, holder }) }
@@ -94,6 +98,7 @@ export function* openDirectory(ports: OpenPorts, directory: string, options: Ope
       restore: decision.kind === 'restore' ? decision.manifest : undefined,
       nextId: checkpointId(facts.highestId + 1),
       marked: facts.completedLineages.includes(start.lineage),
+      known,
     }
     return { kind: 'opened', opened }
   }
@@ -145,9 +150,9 @@ type Seen =
     }
   | Exclude<OpenOutcome, { kind: 'opened' }>
 
-function* look(ports: OpenPorts, directory: string, options: OpenOptions): Io<Seen> {
+function* look(ports: OpenPorts, directory: string, options: OpenOptions, known: KnownDocuments): Io<Seen> {
   const retry = retrying(ports.timers)
-  let facts = yield* readFacts(ports.storage, directory, retry)
+  let facts = yield* readFacts(ports.storage, directory, retry, known)
   ports.probe('restore.list')
   if (facts.identity === undefined) {
     const used = facts.newestEpoch > 0 || facts.manifests.length > 0 || facts.completedLineages.length > 0
@@ -156,7 +161,7 @@ function* look(ports: OpenPorts, directory: string, options: OpenOptions): Io<Se
       return { kind: 'refused', error: E044_STATE_GONE({ directory, trace }) }
     }
     yield* writeIdentity(ports, directory, options.job)
-    facts = yield* readFacts(ports.storage, directory, retry)
+    facts = yield* readFacts(ports.storage, directory, retry, known)
   }
   const identity = facts.identity as JobIdentity
   const stored = { job: identity.job, last: startsOf(facts).at(-1) }
@@ -187,8 +192,7 @@ function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<vo
 /** Undefined: somebody else was faster. */
 function* claimNext(ports: OpenPorts, directory: string, options: OpenOptions): Io<Epoch | undefined> {
   const { storage } = ports
-  const newest = (yield* newestHolder(storage, directory)).epoch
-  const mine = epoch(newest + 1)
+  const mine = epoch(((yield* newestEpoch(storage, directory)) ?? 0) + 1)
   const record = {
     epoch: mine, engine: options.engine, pid: options.pid, host: options.host, claimedAtMs: ports.clock.wallMs(),
   }

@@ -4,6 +4,9 @@
  *   RD-1  Nothing is believed before its checksum holds. Damage is a fact; an error of the disk is
  *         thrown, after a few attempts, because it says nothing about the file (D5).
  *   RD-2  Nothing is written.
+ *   RD-3  Names are listed anew each time. A document that was read whole is not read again by the same
+ *         writer: its name is claimed once and its bytes never change. A number that was collected is
+ *         below a newer checkpoint, so that what is kept of it decides nothing.
  *
  * Source: decisions D5, D7; Flink DefaultCompletedCheckpointStoreUtils.
  */
@@ -16,10 +19,10 @@ import type { StateSegment } from '../base/protocol.ts'
 import { E053_IO_ERROR, E054_NO_PERMISSION, E055_FILE_MISSING } from '../base/storage-errors.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
 import { parseDocument } from './document.ts'
-import { epochNumbers, readStart, startedEpochs, type EpochStart } from './epochs.ts'
+import { readStart, type EpochStart } from './epochs.ts'
 import {
-  checkpointFile, checkpointsDirectory, jobFile, manifestFile, parseCheckpointDirectory, parseCompleted,
-  parseFinished, parseManifestFile,
+  ascending, checkpointFile, checkpointsDirectory, epochsDirectory, jobFile, manifestFile, parseCheckpointDirectory,
+  parseCompleted, parseEpochFile, parseEpochStartFile, parseFinished, parseManifestFile,
 } from './layout.ts'
 import { parseManifest, type Manifest } from './manifest.ts'
 import { Shape } from './shape.ts'
@@ -82,51 +85,100 @@ const missing = (error: unknown): boolean =>
 const damage = (error: unknown): error is StreamError =>
   isStreamError(error) && (error.kind === 'corrupt' || error.code === 'E059')
 
+/** What one writer has read whole, or written itself (RD-3). Made by a start, kept for its term. */
+export class KnownDocuments {
+  identity: JobIdentity | undefined
+  readonly starts = new Map<Epoch, EpochStart>()
+  readonly manifests = new Map<CheckpointId, Manifest>()
+
+  /** What is no longer listed is forgotten, so that a long run keeps no more than its directory. */
+  forgetOthers(listed: { readonly starts: readonly Epoch[]; readonly manifests: readonly CheckpointId[] }): void {
+    forget(this.starts, listed.starts)
+    forget(this.manifests, listed.manifests)
+  }
+}
+
+function forget<K>(known: Map<K, unknown>, listed: readonly K[]): void {
+  for (const key of known.keys()) if (!listed.includes(key)) known.delete(key)
+}
+
+/** Names found in a state directory, its epochs and its checkpoints, in the order of their listing. */
+export interface Names {
+  readonly root: readonly string[]
+  readonly checkpoints: readonly string[]
+  /** Listed after the checkpoints: whoever completed one had recorded its term before. */
+  readonly epochs: readonly string[]
+}
+
+interface Reading {
+  readonly storage: Storage
+  readonly directory: string
+  readonly retry: Retry
+  readonly known: KnownDocuments
+}
+
 const MOST_LISTINGS = 8
 
-export function* readFacts(storage: Storage, directory: string, retry: Retry = noRetry): Io<Facts> {
+export function* readFacts(
+  storage: Storage, directory: string, retry: Retry = noRetry, known = new KnownDocuments(),
+): Io<Facts> {
+  const reading: Reading = { storage, directory, retry, known }
   for (let listings = 1; ; listings++) {
     // A manifest that vanished after the listing was succeeded by one that the listing may lack. Whoever
     // decides upon the facts has shut the writer out before, so that this ends; a mere look may not.
-    const facts = yield* readFactsOnce(storage, directory, retry, listings === MOST_LISTINGS)
+    const facts = yield* factsOf(reading, yield* listNames(reading), listings === MOST_LISTINGS)
     if (facts !== undefined) return facts
   }
 }
 
-function* readFactsOnce(
-  storage: Storage, directory: string, retry: Retry, tolerant: boolean,
-): Io<Facts | undefined> {
-  const names = (yield* retry(() => storage.list(directory))) ?? []
-  const inCheckpoints = (yield* retry(() => storage.list(checkpointsDirectory(directory)))) ?? []
+/** Facts as of a listing; what vanished after it is left out. Does not look for what nobody listed. */
+export function* readListed(storage: Storage, directory: string, names: Names, known: KnownDocuments): Io<Facts> {
+  return (yield* factsOf({ storage, directory, retry: noRetry, known }, names, true)) as Facts
+}
+
+function* listNames({ storage, directory, retry }: Reading): Io<Names> {
+  const root = (yield* retry(() => storage.list(directory))) ?? []
+  const checkpoints = (yield* retry(() => storage.list(checkpointsDirectory(directory)))) ?? []
+  return { root, checkpoints, epochs: (yield* retry(() => storage.list(epochsDirectory(directory)))) ?? [] }
+}
+
+/** Undefined if a manifest vanished and that is not tolerated. */
+function* factsOf(reading: Reading, names: Names, tolerant: boolean): Io<Facts | undefined> {
+  const starts = ascending(names.epochs.map(parseEpochStartFile))
+  const ids = ascending(names.checkpoints.map(parseManifestFile))
+  reading.known.forgetOthers({ starts, manifests: ids })
   const epochs: EpochFact[] = []
-  for (const n of yield* retry(() => startedEpochs(storage, directory))) {
-    const fact = yield* readEpochFact(storage, directory, n, retry)
+  for (const n of starts) {
+    const fact = yield* readEpochFact(reading, n)
     if (fact !== undefined) epochs.push(fact)
   }
   const manifests: ManifestFact[] = []
-  const ids = inCheckpoints.map(parseManifestFile).filter((id) => id !== undefined)
-  for (const id of ids.toSorted((a, b) => a - b)) {
-    const fact = yield* readManifestFact(storage, directory, id, retry)
+  for (const id of ids) {
+    const fact = yield* readManifestFact(reading, id)
     if (fact !== undefined) manifests.push(fact)
     else if (!tolerant) return undefined
   }
-  const directories = inCheckpoints.map(parseCheckpointDirectory).filter((id) => id !== undefined)
+  const directories = names.checkpoints.map(parseCheckpointDirectory).filter((id) => id !== undefined)
   const restored = epochs.map((fact) => (fact.kind === 'started' ? (fact.start.restored?.checkpoint ?? 0) : 0))
   return {
-    identity: yield* readIdentity(storage, directory, retry),
-    newestEpoch: (yield* retry(() => epochNumbers(storage, directory))).at(-1) ?? 0,
+    identity: yield* readIdentity(reading),
+    newestEpoch: ascending(names.epochs.map(parseEpochFile)).at(-1) ?? 0,
     epochs,
     manifests,
     highestId: Math.max(0, ...ids, ...directories, ...restored),
-    completedLineages: names.map(parseCompleted).filter((n) => n !== undefined),
-    finished: names.map(parseFinished).filter((mark) => mark !== undefined),
+    completedLineages: names.root.map(parseCompleted).filter((n) => n !== undefined),
+    finished: names.root.map(parseFinished).filter((mark) => mark !== undefined),
   }
 }
 
 /** Undefined if a garbage collection removed it between the listing and now. */
-function* readEpochFact(storage: Storage, directory: string, n: Epoch, retry: Retry): Io<EpochFact | undefined> {
+function* readEpochFact({ storage, directory, retry, known }: Reading, n: Epoch): Io<EpochFact | undefined> {
+  const before = known.starts.get(n)
+  if (before !== undefined) return { kind: 'started', epoch: n, start: before }
   try {
-    return { kind: 'started', epoch: n, start: yield* retry(() => readStart(storage, directory, n)) }
+    const start = yield* retry(() => readStart(storage, directory, n))
+    known.starts.set(n, start)
+    return { kind: 'started', epoch: n, start }
   } catch (error) {
     if (missing(error)) return undefined
     if (!damage(error)) throw error
@@ -135,12 +187,16 @@ function* readEpochFact(storage: Storage, directory: string, n: Epoch, retry: Re
 }
 
 function* readManifestFact(
-  storage: Storage, directory: string, id: CheckpointId, retry: Retry,
+  { storage, directory, retry, known }: Reading, id: CheckpointId,
 ): Io<ManifestFact | undefined> {
+  const before = known.manifests.get(id)
+  if (before !== undefined) return { kind: 'readable', id, manifest: before }
   const path = manifestFile(directory, id)
   try {
     const bytes = yield* retry(() => storage.readWhole(path))
-    return { kind: 'readable', id, manifest: parseManifest(bytes, path, id) }
+    const manifest = parseManifest(bytes, path, id)
+    known.manifests.set(id, manifest)
+    return { kind: 'readable', id, manifest }
   } catch (error) {
     if (missing(error)) return undefined
     if (!damage(error)) throw error
@@ -148,7 +204,8 @@ function* readManifestFact(
   }
 }
 
-function* readIdentity(storage: Storage, directory: string, retry: Retry): Io<JobIdentity | undefined> {
+function* readIdentity({ storage, directory, retry, known }: Reading): Io<JobIdentity | undefined> {
+  if (known.identity !== undefined) return known.identity
   const path = jobFile(directory)
   let bytes: Uint8Array
   try {
@@ -158,7 +215,10 @@ function* readIdentity(storage: Storage, directory: string, retry: Retry): Io<Jo
     throw error
   }
   const shape = new Shape(parseDocument('job', bytes, path), path)
-  return { jobId: shape.string('jobId'), job: shape.string('job'), createdAtMs: shape.number('createdAtMs') }
+  known.identity = {
+    jobId: shape.string('jobId'), job: shape.string('job'), createdAtMs: shape.number('createdAtMs'),
+  }
+  return known.identity
 }
 
 /** E057 if a file of the checkpoint is missing, shorter or longer than its manifest says. */

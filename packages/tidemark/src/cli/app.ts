@@ -78,6 +78,10 @@ const run = buildCommand<RunFlags, [string], CliContext>({
         kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n',
         brief: 'parallel subtasks of every operator; may change between two runs',
       },
+      workers: {
+        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n',
+        brief: 'threads that share the subtasks, at most the parallelism; the default is one',
+      },
       config: CONFIG,
       fresh: { kind: 'boolean', default: false, withNegated: false, brief: 'start empty although there are checkpoints' },
       takeOver: {

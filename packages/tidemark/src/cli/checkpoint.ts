@@ -10,7 +10,7 @@ import {
   listCheckpoints, showCheckpoint, verifyCheckpoint, type CheckpointDetails, type CheckpointLine, type OperatorState,
 } from '../checkpoint/inspect.ts'
 import { nodeStorage } from '../host/node-storage.ts'
-import { E099_NOT_FOUND } from './errors.ts'
+import { E099_NOT_FOUND } from '../host/load/errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
 import { renderError } from './render-error.ts'

@@ -1,5 +1,5 @@
 /**
- * Errors of the command line: E091-E099.
+ * Errors of the command line: E091-E097.
  *
  * Everything a user can get wrong before a job runs, and what the platform cannot give us.
  */
@@ -20,16 +20,6 @@ export const E091_UNKNOWN_SETTING = defineError<{
   fix: (d) => [
     d.ofJob.length === 0 ? 'this job reads no settings of its own' : `this job reads ${quoted(d.ofJob)}`,
     `the engine reads ${quoted(d.ofEngine)}`,
-  ],
-})
-
-export const E092_NOT_A_JOB = defineError<{ file: string; exportName: string; found: string; jobs: readonly string[] }>({
-  code: 'E092', kind: 'usage', retryable: false, title: 'Not a job file',
-  what: (d) => `The export "${d.exportName}" of ${d.file} is ${d.found}, not a job.`,
-  why: () => 'A job file exports what job(…) returns; nothing in it runs when the file is imported.',
-  fix: (d) => [
-    ...d.jobs.map((name) => `this file exports the job "${name}": tidemark run ${d.file}#${name}`),
-    "write export default job('name', (j) => { … })",
   ],
 })
 
@@ -57,16 +47,4 @@ export const E096_BAD_SETTING = defineError<{ given: string; expected: string; e
   code: 'E096', kind: 'usage', retryable: false, title: 'A setting has no usable value',
   what: (d) => `-c ${d.given} cannot be used: ${d.expected}.`,
   fix: (d) => [`write for example -c ${d.example}`],
-})
-
-export const E098_JOB_FILE_BROKEN = defineError<{ file: string; reason: string }>({
-  code: 'E098', kind: 'job', retryable: false, title: 'The job file does not load',
-  what: (d) => `Importing ${d.file} failed: ${d.reason}`,
-  fix: () => ['correct the file at the place shown; the state directory was not touched'],
-})
-
-export const E099_NOT_FOUND = defineError<{ what: string; path: string; hints: readonly string[] }>({
-  code: 'E099', kind: 'not-found', retryable: false, title: 'Not found',
-  what: (d) => `There is no ${d.what} at ${d.path}.`,
-  fix: (d) => d.hints,
 })

@@ -8,7 +8,7 @@ import { toJobGraph } from '../graph/chaining.ts'
 import { explainJson, explainMermaid, explainText } from '../graph/explain.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { loadJob, parseAddress } from './load-job.ts'
+import { loadJob, parseAddress } from '../host/load/load-job.ts'
 import { parseSettings, refuseUnread } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 

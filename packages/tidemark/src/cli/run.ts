@@ -14,7 +14,7 @@ import type { Job } from '../api/job.ts'
 import { reportOf } from '../base/errors.ts'
 import { startJob, type JobEvent, type RunOutcome } from '../host/run.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, type ExitCode } from './exit-codes.ts'
-import { loadJob, parseAddress } from './load-job.ts'
+import { loadJob, parseAddress, type JobAddress } from '../host/load/load-job.ts'
 import { PidFile } from './pid-file.ts'
 import { reportProgress } from './progress.ts'
 import { renderError, stackOf } from './render-error.ts'
@@ -27,6 +27,7 @@ import { engineVersion } from '../host/version.ts'
 export interface RunFlags {
   readonly state?: string
   readonly parallelism?: number
+  readonly workers?: number
   readonly config?: readonly string[]
   readonly fresh: boolean
   readonly takeOver: boolean
@@ -43,12 +44,13 @@ export async function runCommand(file: string, flags: RunFlags, terminal: Termin
   }
   try {
     if (flags.state !== undefined) pidFile = announce(resolve(flags.state))
-    const job = await loadJob(parseAddress(file, process.cwd()))
+    const address = parseAddress(file, process.cwd())
+    const job = await loadJob(address)
     const { graph, configRead } = buildGraph(job, { config })
     refuseUnread(config, configRead)
     const stateDirectory = resolve(flags.state ?? join('.tidemark', job.name))
     pidFile ??= announce(stateDirectory)
-    return await runToEnd({ job, config, flags, stateDirectory, terminal, pidFile, guarantee: graph.guarantee })
+    return await runToEnd({ job, address, config, flags, stateDirectory, terminal, pidFile, guarantee: graph.guarantee })
   } finally {
     pidFile?.remove()
   }
@@ -56,6 +58,7 @@ export async function runCommand(file: string, flags: RunFlags, terminal: Termin
 
 interface Run {
   readonly job: Job
+  readonly address: JobAddress
   readonly config: Config
   readonly flags: RunFlags
   readonly stateDirectory: string
@@ -65,11 +68,13 @@ interface Run {
 }
 
 async function runToEnd(run: Run): Promise<ExitCode> {
-  const { job, config, flags, stateDirectory, terminal, pidFile } = run
+  const { job, address, config, flags, stateDirectory, terminal, pidFile } = run
   const startedMs = performance.now()
   const handle = startJob(job, {
     stateDirectory, config, fresh: flags.fresh, takeOver: flags.takeOver,
     ...(flags.parallelism === undefined ? {} : { parallelism: flags.parallelism }),
+    workers: flags.workers ?? 1,
+    module: address,
     onEvent: (event) => showEvent(run, event),
     print: (operator, subtask, text, replayed) => {
       if (flags.json) terminal.data(JSON.stringify({ kind: 'print', operator, subtask, text, replayed }))

@@ -37,6 +37,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
   restartAttempts: {
     kind: 'count', min: 0, example: 'restartAttempts=8', brief: 'restarts without a checkpoint in between',
   },
+  heartbeatTimeout: {
+    kind: 'duration', min: 1000, example: 'heartbeatTimeout=30s', brief: 'a worker thread silent for longer is replaced',
+  },
 }
 
 export type Config = Readonly<Record<string, string>>
@@ -64,7 +67,7 @@ function checkEngineSetting(key: string, value: string, text: string): void {
   const setting = ENGINE_SETTINGS[key] as EngineSetting
   const good = setting.kind === 'duration' ? isDuration(value, setting.min) : isCount(value, setting.min)
   if (good) return
-  const least = setting.min === 0 ? '' : setting.kind === 'duration' ? ' of at least 1ms' : ` from ${setting.min}`
+  const least = setting.min === 0 ? '' : setting.kind === 'duration' ? ` of at least ${setting.min}ms` : ` from ${setting.min}`
   const expected = setting.kind === 'duration'
     ? `it needs a duration${least}: a number followed by ms, s, m, h or d`
     : `it needs a whole number${least}`

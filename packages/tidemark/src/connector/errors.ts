@@ -110,3 +110,21 @@ export const E112_DECODER_DIED = defineError<{ file: string; reason: string }>({
   why: () => 'It ends when it runs out of memory, for example on very large row groups.',
   fix: () => ['read fewer columns', 'or write the file with smaller row groups'],
 })
+
+const MOST_FILES = 5
+
+export const E113_OUTPUT_AHEAD = defineError<{
+  directory: string
+  restored: number
+  newest: number
+  files: readonly string[]
+}>({
+  code: 'E113', kind: 'state', retryable: false, title: 'The output is ahead of the state',
+  what: (d) => `${d.directory} holds output up to checkpoint #${d.newest}, but the newest checkpoint there is is #${d.restored}.`,
+  why: () => 'The state directory is an older copy, or has lost checkpoints: what was committed since would come twice.',
+  fix: (d) => [
+    'put back the state directory that belongs to this output',
+    `or move away the ${d.files.length} files of later checkpoints, whose rows come again: ` +
+      `${d.files.slice(0, MOST_FILES).join(', ')}${d.files.length > MOST_FILES ? ' …' : ''} (the number before the last is that of the checkpoint)`,
+  ],
+})

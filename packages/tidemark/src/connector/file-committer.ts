@@ -13,14 +13,17 @@
  *   FC-4  Only names with the prefix of this job and this operator are ever removed.
  *   FC-5  A part that an earlier term staged may have lain on the disk for long: it is read and compared
  *         before it gets its final name. One of this term was closed and synced moments ago.
+ *   FC-6  Output of a checkpoint after the restored one refuses the start (E113), before anything is
+ *         removed: the state is older than what was made of it, and its rows would come twice.
  */
 import { crc32 } from 'node:zlib'
 import { isStreamError } from '../base/errors.ts'
+import type { CheckpointId } from '../base/ids.ts'
 import { all, type Io } from '../base/io.ts'
-import type { Probe, Storage } from '../base/ports.ts'
+import type { FileHandle, Probe, Storage } from '../base/ports.ts'
 import type { Committer, SinkContext } from '../graph/sink.ts'
-import { E104_OUTPUT_IN_THE_WAY, E105_OUTPUT_LOST, type FileIdentity } from './errors.ts'
-import { stagedPrefix } from './file-names.ts'
+import { E104_OUTPUT_IN_THE_WAY, E105_OUTPUT_LOST, E113_OUTPUT_AHEAD, type FileIdentity } from './errors.ts'
+import { parseFinal, stagedPrefix } from './file-names.ts'
 import type { FileCommittable } from './file-writer.ts'
 
 const AT_ONCE = 16
@@ -31,6 +34,8 @@ export class FileCommitter implements Committer {
   readonly #storage: Storage
   readonly #probe: Probe
   readonly #directory: string
+  readonly #jobId: string
+  readonly #operator: string
   readonly #prefix: string
   /** What the names staged in this term begin with. */
   readonly #ours: string
@@ -39,6 +44,8 @@ export class FileCommitter implements Committer {
     this.#storage = context.storage
     this.#probe = context.ports.probe
     this.#directory = directory
+    this.#jobId = context.jobId
+    this.#operator = context.operator
     this.#prefix = stagedPrefix(context.jobId, context.operator)
     this.#ours = `${this.#prefix}${context.epoch}~`
   }
@@ -51,11 +58,23 @@ export class FileCommitter implements Committer {
     yield* inBatches(files, (file) => this.#storage.unlink(this.#at(file.staged)))
   }
 
-  *removeAbandoned(live: readonly unknown[]): Io<void> {
+  *removeAbandoned(live: readonly unknown[], restored?: CheckpointId): Io<void> {
     const keep = new Set(live.map((committable) => checked(committable).staged))
     const names = (yield* this.#storage.list(this.#directory)) ?? []
+    if (restored !== undefined) this.#refuseAhead(names, restored)
     const abandoned = names.filter((name) => name.startsWith(this.#prefix) && !keep.has(name))
     yield* inBatches(abandoned, (name) => this.#storage.unlink(this.#at(name)))
+  }
+
+  /** FC-6. */
+  #refuseAhead(names: readonly string[], restored: CheckpointId): void {
+    const checkpointOf = (name: string): number => parseFinal(name, this.#jobId, this.#operator)?.checkpoint ?? 0
+    const ahead = names.filter((name) => checkpointOf(name) > restored)
+    const [file] = ahead
+    if (file === undefined) return
+    const newest = Math.max(...ahead.map(checkpointOf))
+    const details = { directory: this.#directory, restored, newest, files: ahead }
+    throw E113_OUTPUT_AHEAD(details, { place: { operator: this.#operator, file: this.#at(file), checkpoint: restored } })
   }
 
   *#claimNth(file: FileCommittable, nth: number): Io<void> {
@@ -93,7 +112,17 @@ export class FileCommitter implements Committer {
     try {
       return yield* this.#storage.link(from, to)
     } catch (error) {
-      if (isStreamError(error) && error.code === 'E055') return 'missing'
+      if (isMissing(error)) return 'missing'
+      throw error
+    }
+  }
+
+  /** A writer that was stopped and woken may commit, and unlink, between any two looks of ours. */
+  *#openIfThere(path: string): Io<FileHandle | undefined> {
+    try {
+      return yield* this.#storage.openRead(path)
+    } catch (error) {
+      if (isMissing(error)) return undefined
       throw error
     }
   }
@@ -112,8 +141,8 @@ export class FileCommitter implements Committer {
   }
 
   *#contentOf(path: string): Io<FileIdentity | undefined> {
-    if ((yield* this.#storage.stat(path)) === undefined) return undefined
-    const file = yield* this.#storage.openRead(path)
+    const file = yield* this.#openIfThere(path)
+    if (file === undefined) return undefined
     try {
       let sizeBytes = 0
       let sum = 0
@@ -132,6 +161,8 @@ export class FileCommitter implements Committer {
     return `${this.#directory}/${name}`
   }
 }
+
+const isMissing = (error: unknown): boolean => isStreamError(error) && error.code === 'E055'
 
 function* inBatches<T>(items: readonly T[], run: (item: T) => Io<unknown>): Io<void> {
   for (let i = 0; i < items.length; i += AT_ONCE) yield* all(items.slice(i, i + AT_ONCE).map(run))

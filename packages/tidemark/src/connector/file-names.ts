@@ -8,10 +8,13 @@
  *   FN-1  Staged names start with '.'; final names never do.
  *   FN-2  A field of a name holds only A-Z a-z 0-9 '_' and '-', with '%' for the rest: no path can come
  *         from data, and '~' only separates fields.
+ *   FN-3  A final name holds the number of the checkpoint for which its part was first reported. Nothing
+ *         is committed before that one or a later one is complete, and numbers are never used again.
  */
 import { murmur3 } from '../base/hash.ts'
 
 const LONGEST_FIELD = 60
+const JOB_CHARS = 8
 
 /** The name as a part of a file name: readable, reversible for short names, cut with a hash for long ones. */
 export function nameField(name: string): string {
@@ -40,21 +43,35 @@ export const stagedPrefix = (jobId: string, operator: string): string =>
 export const stagedName = (name: PartName): string =>
   `${stagedPrefix(name.jobId, name.operator)}${name.epoch}~${name.subtask}~${name.part}`
 
-export const finalName = (name: PartName, ending: string): string =>
-  `${nameField(name.operator)}-${name.subtask}-${name.epoch}-${name.part}.${ending}`
+/** What the final names of one operator of one job begin with. */
+const finalPrefix = (jobId: string, operator: string): string =>
+  `${nameField(operator)}-${nameField(jobId).slice(0, JOB_CHARS)}-`
+
+export const finalName = (name: PartName, checkpoint: number, ending: string): string =>
+  `${finalPrefix(name.jobId, name.operator)}${name.subtask}-${name.epoch}-${checkpoint}-${name.part}.${ending}`
+
+const FINAL = /^(\d{1,15})-(\d{1,15})-(\d{1,15})-(\d{1,15})\.[a-z]+$/
+
+/** The numbers in a final name of this operator of this job; undefined if it is none. */
+export function parseFinal(
+  name: string, jobId: string, operator: string,
+): { readonly subtask: number; readonly epoch: number; readonly checkpoint: number; readonly part: number } | undefined {
+  const prefix = finalPrefix(jobId, operator)
+  const match = name.startsWith(prefix) ? FINAL.exec(name.slice(prefix.length)) : null
+  if (match === null) return undefined
+  const [subtask, epoch, checkpoint, part] = match.slice(1).map(Number) as [number, number, number, number]
+  return { subtask, epoch, checkpoint, part }
+}
 
 /** The largest part number among `names` of this epoch and subtask, 0 if there is none. */
-export function largestPart(names: readonly string[], name: Omit<PartName, 'part'>, ending: string): number {
+export function largestPart(names: readonly string[], name: Omit<PartName, 'part'>): number {
   const staged = stagedName({ ...name, part: 0 }).slice(0, -1)
-  const final = finalName({ ...name, part: 0 }, ending).slice(0, -ending.length - 2)
   let largest = 0
   for (const candidate of names) {
-    const rest = candidate.startsWith(staged)
-      ? candidate.slice(staged.length)
-      : candidate.startsWith(final) && candidate.endsWith(`.${ending}`)
-        ? candidate.slice(final.length, -ending.length - 1)
-        : ''
+    const rest = candidate.startsWith(staged) ? candidate.slice(staged.length) : ''
     if (/^\d{1,15}$/.test(rest)) largest = Math.max(largest, Number(rest))
+    const final = parseFinal(candidate, name.jobId, name.operator)
+    if (final?.epoch === name.epoch && final.subtask === name.subtask) largest = Math.max(largest, final.part)
   }
   return largest
 }

@@ -2,7 +2,7 @@
  * files(): exactly-once output as part files in a directory.
  *
  * Called by job files. Parts are staged under names with a leading dot, and appear under
- * `<operator>-<subtask>-<epoch>-<part>.<format>` when their checkpoint is complete. See
+ * `<operator>-<job>-<subtask>-<epoch>-<checkpoint>-<part>.<format>` when their checkpoint is complete. See
  * connector/file-writer.ts and connector/file-committer.ts for how.
  */
 import type { SinkSpec } from '../graph/sink.ts'

@@ -23,7 +23,7 @@ import type { CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Io } from '../base/io.ts'
 import type { FileHandle } from '../base/ports.ts'
 import type { SinkContext, SinkWriter } from '../graph/sink.ts'
-import { finalName, largestPart, stagedName } from './file-names.ts'
+import { finalName, largestPart, stagedName, type PartName } from './file-names.ts'
 import type { RowWriter } from './row-writer.ts'
 
 const CHUNK_CHARS = 128 * 1024
@@ -44,8 +44,8 @@ interface Part {
   bytes: number
   crc32: number
   cut: boolean
-  /** Set once the part is staged. */
-  committable: FileCommittable | undefined
+  /** Its number, once it is staged. */
+  staged: number | undefined
 }
 
 export interface FileWriterOptions {
@@ -88,12 +88,12 @@ export class FileWriter implements SinkWriter {
     if (this.#text.length >= CHUNK_CHARS) this.#flush()
   }
 
-  prepareCommit(_checkpoint: CheckpointId): Io<readonly FileCommittable[]> {
+  prepareCommit(checkpoint: CheckpointId): Io<readonly FileCommittable[]> {
     this.#flush()
     this.#cut()
     const parts = this.#unreported
     this.#unreported = []
-    return this.#whenStaged(parts)
+    return this.#whenStaged(parts, checkpoint)
   }
 
   close(): void {
@@ -110,7 +110,7 @@ export class FileWriter implements SinkWriter {
     const text = part === undefined ? this.#rows.header() + this.#text : this.#text
     this.#text = ''
     if (part === undefined) {
-      part = { chunks: [], bytes: 0, crc32: 0, cut: false, committable: undefined }
+      part = { chunks: [], bytes: 0, crc32: 0, cut: false, staged: undefined }
       this.#open = part
       this.#parts.push(part)
       this.#unreported.push(part)
@@ -132,10 +132,10 @@ export class FileWriter implements SinkWriter {
     this.#poke()
   }
 
-  *#whenStaged(parts: readonly Part[]): Io<readonly FileCommittable[]> {
+  *#whenStaged(parts: readonly Part[], checkpoint: CheckpointId): Io<readonly FileCommittable[]> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error
-      const staged = parts.map((part) => part.committable).filter((committable) => committable !== undefined)
+      const staged = parts.flatMap((part) => this.#committable(part, checkpoint) ?? [])
       if (staged.length === parts.length) {
         if (staged.length > 0) yield* this.#syncDirectory()
         return staged
@@ -143,6 +143,18 @@ export class FileWriter implements SinkWriter {
       if (this.#closed) throw new Error('the sink was closed before its output was staged')
       yield* wait<undefined>((done) => this.#waiters.push(done))
     }
+  }
+
+  /** The final name says by which checkpoint at the earliest it appears (FN-3). */
+  #committable({ staged: part, bytes, crc32: sum }: Part, checkpoint: CheckpointId): FileCommittable | undefined {
+    if (part === undefined) return undefined
+    const name = this.#nameOf(part)
+    return { staged: stagedName(name), final: finalName(name, checkpoint, this.#options.ending), bytes, crc32: sum }
+  }
+
+  #nameOf(part: number): PartName {
+    const { jobId, operator, epoch, subtask } = this.#context
+    return { jobId, operator, epoch, subtask, part }
   }
 
   *#syncDirectory(): Io<void> {
@@ -187,7 +199,7 @@ export class FileWriter implements SinkWriter {
         yield* this.#idle()
         continue
       }
-      const { file, name, final } = yield* this.#create()
+      const { file, number } = yield* this.#create()
       let good = false
       try {
         yield* this.#fill(part, file)
@@ -199,7 +211,7 @@ export class FileWriter implements SinkWriter {
         good = (yield* this.#release(file, good)) && good
       }
       if (!good) return
-      part.committable = { staged: name, final, bytes: part.bytes, crc32: part.crc32 }
+      part.staged = number
       this.#parts.shift()
       this.#notify()
     }
@@ -255,20 +267,18 @@ export class FileWriter implements SinkWriter {
     }
   }
 
-  *#create(): Io<{ file: FileHandle; name: string; final: string }> {
-    const { storage, jobId, operator, epoch, subtask } = this.#context
-    const { directory, ending } = this.#options
-    const id = { jobId, operator, epoch, subtask }
+  *#create(): Io<{ file: FileHandle; number: number }> {
+    const { storage } = this.#context
+    const { directory } = this.#options
     if (this.#lastPart === undefined) {
       yield* makeDurableDirectory(storage, directory, 'shared')
-      this.#lastPart = largestPart((yield* storage.list(directory)) ?? [], id, ending)
+      this.#lastPart = largestPart((yield* storage.list(directory)) ?? [], this.#nameOf(0))
     }
     for (;;) {
       this.#lastPart += 1
-      const name = stagedName({ ...id, part: this.#lastPart })
-      const final = finalName({ ...id, part: this.#lastPart }, ending)
+      const number = this.#lastPart
       try {
-        return { file: yield* storage.create(`${directory}/${name}`, 'shared'), name, final }
+        return { file: yield* storage.create(`${directory}/${stagedName(this.#nameOf(number))}`, 'shared'), number }
       } catch (error) {
         // A writer of an earlier attempt, not dead yet, may have made it since the listing.
         if (!isStreamError(error) || error.code !== 'E056') throw error

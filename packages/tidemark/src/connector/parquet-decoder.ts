@@ -8,15 +8,13 @@
  * Invariants
  *   PD-1  Every request is answered exactly once, with E112 if the thread ends before.
  */
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { describeThrown } from '../base/errors.ts'
 import { wait, type Done, type Io } from '../base/io.ts'
 import type { Timers } from '../base/ports.ts'
 import { E109_INPUT_DAMAGED, E112_DECODER_DIED } from './errors.ts'
 import type { Column, DecodeReply, DecodeRequest, FileDescription, LoadedRange } from './parquet-protocol.ts'
+import { startThread } from './start-thread.ts'
 
 const LINGER_MS = 1000
 
@@ -86,7 +84,7 @@ export class ParquetDecoder {
   }
 
   #start(): Worker {
-    const worker = startWorker()
+    const worker = startThread(import.meta.url, 'parquet-worker')
     worker.on('message', (reply: DecodeReply) => {
       const pending = this.#pending.get(reply.id)
       this.#pending.delete(reply.id)
@@ -113,14 +111,3 @@ function failed(file: string, reply: DecodeReply): Error {
 
 /** The buffer behind a range, which is the range's own. */
 const bufferOf = ({ bytes }: LoadedRange): ArrayBuffer => bytes.buffer as ArrayBuffer
-
-/**
- * The built package has a JavaScript file to start. From TypeScript sources (development, tests) the
- * file goes through the loader that also loads job files, since not every Node can run it directly.
- */
-function startWorker(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./parquet-worker.js', import.meta.url))
-  const loader = createRequire(import.meta.url).resolve('jiti/package.json')
-  const source = fileURLToPath(new URL('./parquet-worker.ts', import.meta.url))
-  return new Worker(join(dirname(loader), 'lib', 'jiti-cli.mjs'), { argv: [source], execArgv: [] })
-}

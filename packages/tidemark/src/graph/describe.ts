@@ -9,6 +9,7 @@ import { assertNever } from '../base/assert.ts'
 import { formatDuration } from '../base/duration.ts'
 import type { LogicalOperator } from './logical-graph.ts'
 import type { KeySelector, OperatorSpec } from './operator-spec.ts'
+import { stepNames } from './pattern-spec.ts'
 import type { StateSpec } from './state-spec.ts'
 import type { EvictorSpec, TriggerSpec, WindowAssignerSpec } from './window-spec.ts'
 
@@ -20,16 +21,39 @@ export function describe(spec: OperatorSpec): string {
     case 'sink':
       return `sink ${spec.sink.kind}, ${spec.sink.commit}`
     case 'window':
+    case 'window-join':
       return [
-        `${spec.keyOf === undefined ? 'window over all' : 'window'} ${describeAssigner(spec.assigner)}`,
+        `${windowKind(spec)} ${describeAssigner(spec.assigner)}`,
         ...(spec.latenessMs > 0 ? [`lateness ${formatDuration(spec.latenessMs)}`] : []),
         ...(spec.trigger === undefined ? [] : [`trigger ${describeTrigger(spec.trigger)}`]),
         ...(spec.evictor === undefined ? [] : [`evictor ${describeEvictor(spec.evictor)}`]),
       ].join(', ')
     case 'process':
-    case 'co-process': {
+    case 'co-process':
+    case 'broadcast-process': {
+      if (spec.kind === 'process' && spec.label !== undefined) return spec.label
       const state = Object.entries(spec.state).map(([name, { kind }]) => `${name} ${kind}`)
       return state.length === 0 ? spec.kind : `${spec.kind}, state ${state.join(', ')}`
+    }
+    case 'match': {
+      const { items, withinMs } = spec.pattern
+      const within = withinMs === undefined ? '' : `, within ${formatDuration(withinMs)}`
+      return `match ${stepNames(items).join(', ')}${within}`
+    }
+    case 'async-map': {
+      const { ordered, capacity, timeoutMs } = spec
+      return `async map, ${ordered ? '' : 'un'}ordered, up to ${capacity} at a time, timeout ${formatDuration(timeoutMs)}`
+    }
+    case 'interval-join':
+      return `${spec.type} interval join, ${relative(spec.lowerMs)} to ${relative(spec.upperMs)}`
+    case 'temporal-join':
+      return `${spec.type} temporal join`
+    case 'keyed-join':
+      return `${spec.type} join${spec.ttl === undefined ? '' : `, ttl ${formatDuration(spec.ttl.ttlMs)}`}`
+    case 'lookup-join': {
+      const { cache } = spec
+      const cached = cache === undefined ? '' : `, cache ${cache.size} for ${formatDuration(cache.ttlMs)}`
+      return `${spec.type} lookup join, up to ${spec.capacity} at a time${cached}`
     }
     case 'split':
       return `split ${spec.routes.map((route) => route.name).join(', ')}, rest`
@@ -46,12 +70,25 @@ export function describe(spec: OperatorSpec): string {
   }
 }
 
+function windowKind(spec: Extract<OperatorSpec, { kind: 'window' | 'window-join' }>): string {
+  if (spec.kind === 'window-join') return 'join of windows'
+  return spec.keyOf === undefined ? 'window over all' : 'window'
+}
+
+/** A bound of an interval join, seen from the left record. */
+const relative = (ms: number): string => (ms < 0 ? formatDuration(ms) : `+${formatDuration(ms)}`)
+
 export function describeAssigner(assigner: WindowAssignerSpec): string {
   if (assigner.kind === 'global') return 'global'
   const time = assigner.time === 'processing' ? ' of processing time' : ''
   if (assigner.kind === 'session') {
     const { fixedGapMs } = assigner
     return `session, gap ${fixedGapMs === undefined ? 'per record' : formatDuration(fixedGapMs)}${time}`
+  }
+  if (assigner.kind === 'calendar') {
+    const { count, unit, zone, offsetMs } = assigner
+    const from = offsetMs === 0 ? '' : ` offset ${formatDuration(offsetMs)}`
+    return `calendar ${count === 1 ? unit : `${count} ${unit}s`} in ${zone}${from}${time}`
   }
   const offset = assigner.offsetMs === 0 ? '' : ` offset ${formatDuration(assigner.offsetMs)}`
   const size = formatDuration(assigner.sizeMs)
@@ -65,6 +102,14 @@ function describeTrigger(trigger: TriggerSpec): string {
       return `every ${trigger.count} records`
     case 'continuous-event-time':
       return `every ${formatDuration(trigger.intervalMs)} of event time`
+    case 'continuous-processing-time':
+      return `every ${formatDuration(trigger.intervalMs)} of processing time`
+    case 'early':
+      return `at the end, and early every ${formatDuration(trigger.intervalMs)}`
+    case 'delta':
+      return `delta above ${trigger.threshold}`
+    case 'custom':
+      return trigger.name
     case 'purging':
       return `${describeTrigger(trigger.inner)}, purging`
     default:
@@ -124,7 +169,7 @@ export function keySelectorsOf(spec: OperatorSpec): readonly (KeySelector | unde
 
 /** States an operator declares, for explain. */
 export function declaredStates(spec: OperatorSpec): Readonly<Record<string, StateSpec>> {
-  if (spec.kind === 'process' || spec.kind === 'co-process') return spec.state
+  if ('state' in spec) return spec.state
   if (spec.kind === 'window' && spec.compute.kind === 'elements') return spec.compute.state
   return {}
 }

@@ -140,3 +140,29 @@ export const undeclaredOutput = (operator: string, output: OutputTag, fix: strin
   why: 'A stream that can hold no record is most likely a mistake.',
   fix,
 })
+
+export const E130_IMPOSSIBLE_PATTERN = defineError<{
+  operator: string
+  what: string
+  why: string
+  fix: string
+}>({
+  code: 'E130', kind: 'job', retryable: false, title: 'This pattern cannot be matched',
+  what: (d) => `The pattern of "${d.operator}" ${d.what}.`,
+  why: (d) => d.why,
+  fix: (d) => [d.fix],
+})
+
+export const E131_DUPLICATE_STEP = defineError<{ operator: string; step: string }>({
+  code: 'E131', kind: 'job', retryable: false, title: 'Two steps of a pattern have the same name',
+  what: (d) => `The pattern of "${d.operator}" has two steps named "${d.step}".`,
+  why: () => 'A match holds its records under the names of their steps.',
+  fix: () => ['give the second step another name; a step that repeats is written with times() or oneOrMore()'],
+})
+
+export const E134_NO_SUCH_STEP = defineError<{ operator: string; step: string; known: readonly string[] }>({
+  code: 'E134', kind: 'job', retryable: false, title: 'A pattern skips to a step that it does not have',
+  what: (d) => `The pattern of "${d.operator}" skips to "${d.step}", which is none of its steps.`,
+  why: () => 'After a match, others go on from a record of that step.',
+  fix: (d) => [`use one of ${d.known.map((name) => `"${name}"`).join(', ')}`],
+})

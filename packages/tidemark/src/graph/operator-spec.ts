@@ -5,7 +5,11 @@
  * them. Nothing here runs.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AsyncMapSpec } from './async-spec.ts'
+import type { BroadcastProcessSpec } from './broadcast-spec.ts'
+import type { JoinSpec, LookupJoinSpec } from './join-spec.ts'
 import type { Key } from './key.ts'
+import type { PatternSpec } from './pattern-spec.ts'
 import type { AnySink } from './sink.ts'
 import type { AnySource } from './source.ts'
 import type { AggregateSpec, StateSpec } from './state-spec.ts'
@@ -16,10 +20,21 @@ export type OutputTag = string
 export const MAIN: OutputTag = 'main'
 export const LATE: OutputTag = 'late'
 export const INVALID: OutputTag = 'invalid'
+export const FAILED: OutputTag = 'failed'
+export const TIMED_OUT: OutputTag = 'timed-out'
 
 export type KeySelector = (value: any) => Key
 
 export type InvalidPolicy = 'fail' | 'drop' | 'side'
+
+/** One state for each split, part of its snapshot: plain data. All functions are of what they are given. */
+export interface WatermarkGeneratorSpec {
+  readonly create: () => any
+  /** For each record in order; returns the new state. */
+  readonly onEvent: (state: any, timestamp: number, record: any) => any
+  /** Asked after every batch: no record before this time is expected any more. Undefined: no idea yet. */
+  readonly watermark: (state: any) => number | Date | undefined
+}
 
 export interface SourceOperatorSpec {
   readonly kind: 'source'
@@ -28,6 +43,10 @@ export interface SourceOperatorSpec {
   /** Milliseconds or a Date; undefined: the records carry no event time. */
   readonly eventTime?: (value: any) => number | Date
   readonly outOfOrderMs: number
+  /** Instead of `outOfOrderMs`: watermarks of each split by the job's own rule. */
+  readonly watermarks?: WatermarkGeneratorSpec
+  /** Splits of the group that are further ahead of its slowest than this are not read for a while. */
+  readonly alignment?: { readonly group: string; readonly maxDriftMs: number }
   /** After this long without a record a split no longer holds the watermark back. */
   readonly idleAfterMs?: number
   readonly onInvalid: InvalidPolicy
@@ -108,6 +127,8 @@ export type TimerHandler = (time: Date, context: any) => Iterable<unknown> | voi
 
 export interface ProcessSpec {
   readonly kind: 'process'
+  /** What it is, where the engine wrote the functions: 'dedupe, ttl 10s'. Undefined: a process of the user. */
+  readonly label?: string
   /** Undefined: not keyed: no keyed state, no timers. */
   readonly keyOf?: KeySelector
   readonly state: Readonly<Record<string, StateSpec>>
@@ -127,6 +148,15 @@ export interface CoProcessSpec {
   readonly onTimer?: TimerHandler
 }
 
+/** Complex events: matches of a pattern per key; what timed out goes to TIMED_OUT, what was late to LATE. */
+export interface MatchSpec {
+  readonly kind: 'match'
+  readonly keyOf: KeySelector
+  readonly pattern: PatternSpec
+  /** Order of records with the same event time; undefined: as they came. */
+  readonly compare?: (a: any, b: any) => number
+}
+
 export interface SinkOperatorSpec {
   readonly kind: 'sink'
   readonly sink: AnySink
@@ -143,4 +173,9 @@ export type OperatorSpec =
   | WindowSpec
   | ProcessSpec
   | CoProcessSpec
+  | JoinSpec
+  | LookupJoinSpec
+  | BroadcastProcessSpec
+  | AsyncMapSpec
+  | MatchSpec
   | SinkOperatorSpec

@@ -53,9 +53,11 @@ export interface Committer {
   commit(committables: readonly unknown[]): Io<void>
   /**
    * Called once per start, before any writer opens: removes leftovers of earlier epochs of this
-   * job that are not among `live`. Never touches what belongs to others.
+   * job that are not among `live`. Never touches what belongs to others. `restored` is the checkpoint
+   * that this start goes on from; output of a later one that is visible already is refused, before
+   * anything is removed: it would come a second time (D4). Absent: there is nothing to compare with.
    */
-  removeAbandoned(live: readonly unknown[]): Io<void>
+  removeAbandoned(live: readonly unknown[], restored?: CheckpointId): Io<void>
 }
 
 export interface SinkSpec<T = never, C extends Commit = Commit> {

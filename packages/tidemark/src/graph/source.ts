@@ -33,6 +33,11 @@ export interface MalformedRow {
 export interface Batch<T> {
   readonly records: readonly T[]
   readonly malformed: readonly MalformedRow[]
+  /**
+   * Event times of the records, ms, where the connector knows them (the timestamps of a log); used if the
+   * job does not say how to read them from the records.
+   */
+  readonly eventTimes?: ArrayLike<number>
   /** Place of `records[index]`, for errors. Called only when something went wrong. */
   place(index: number): string
 }

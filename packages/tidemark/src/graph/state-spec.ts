@@ -59,4 +59,6 @@ export interface AggregateSpec<In = any, Acc = any, Out = any> {
   readonly result: (accumulator: Acc) => Out
   readonly merge?: (a: Acc, b: Acc) => Acc
   readonly exact?: boolean
+  /** Takes back a value that was added, to the last bit; undefined: it cannot. */
+  readonly retract?: (accumulator: Acc, value: In) => Acc
 }

@@ -15,7 +15,9 @@ import { E001_DUPLICATE_NAME, E004_SINK_CANNOT_COMMIT, E005_SOURCE_CANNOT_REWIND
   undeclaredOutput } from './errors.ts'
 import { MAX_PARALLELISM_LIMIT } from './key-groups.ts'
 import type { LogicalGraph, LogicalOperator } from './logical-graph.ts'
-import { INVALID } from './operator-spec.ts'
+import { FAILED, INVALID, type OperatorSpec } from './operator-spec.ts'
+import { triggerMerges } from './window-spec.ts'
+import { checkPattern } from './pattern-spec.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/
 
@@ -30,6 +32,7 @@ export function validateGraph(graph: LogicalGraph): void {
     if (graph.guarantee === 'exactly-once') checkGuarantee(operator)
     checkInputs(operator, graph.operators)
     checkWindow(operator)
+    if (operator.spec.kind === 'match') checkPattern(operator.name, operator.spec.pattern)
   }
   if (!graph.operators.some(({ spec }) => spec.kind === 'sink' || spec.kind === 'print')) {
     throw E007_NOTHING_TO_RUN({ job: graph.job, operators: graph.operators.length })
@@ -106,6 +109,12 @@ function checkGuarantee(operator: LogicalOperator): void {
 function checkInputs(operator: LogicalOperator, operators: readonly LogicalOperator[]): void {
   for (const edge of operator.inputs) {
     const producer = operators[edge.from]
+    if (edge.output === FAILED && producer !== undefined && failsWhole(producer.spec)) {
+      throw E008_IMPOSSIBLE_OPTION(
+        undeclaredOutput(producer.name, FAILED, "add onFailed: 'side' to the options of that mapAsync"),
+        placeOf(operator),
+      )
+    }
     if (edge.output !== INVALID || producer?.spec.kind !== 'source') continue
     if (producer.spec.onInvalid === 'side') continue
     throw E008_IMPOSSIBLE_OPTION(
@@ -115,9 +124,12 @@ function checkInputs(operator: LogicalOperator, operators: readonly LogicalOpera
   }
 }
 
+/** A record that fails for good ends the attempt, so the output for such records stays empty. */
+const failsWhole = (spec: OperatorSpec): boolean => 'onFailed' in spec && spec.onFailed !== 'side'
+
 function checkWindow(operator: LogicalOperator): void {
   const { spec, name } = operator
-  if (spec.kind !== 'window') return
+  if (spec.kind !== 'window' && spec.kind !== 'window-join') return
   if (spec.assigner.kind === 'global' && spec.trigger === undefined) {
     throw E008_IMPOSSIBLE_OPTION({
       what: `The global window "${name}" never fires`, given: undefined,
@@ -125,7 +137,15 @@ function checkWindow(operator: LogicalOperator): void {
       fix: 'give a trigger: { trigger: countTrigger(100) }, or neverTrigger() if silence is meant',
     }, placeOf(operator))
   }
-  const merges = spec.compute.kind !== 'aggregate' || spec.compute.aggregate.merge !== undefined
+  if (spec.assigner.kind === 'session' && spec.trigger !== undefined && !triggerMerges(spec.trigger)) {
+    throw E008_IMPOSSIBLE_OPTION({
+      what: `The session window "${name}" has a trigger that cannot merge`, given: spec.trigger.kind,
+      why: 'Two sessions become one when a record falls between them; then the trigger must say what holds.',
+      fix: 'give the trigger an onMerge, or use another one: a delta trigger never merges',
+    }, placeOf(operator))
+  }
+  const merges = spec.kind === 'window-join' || spec.compute.kind !== 'aggregate' ||
+    spec.compute.aggregate.merge !== undefined
   if (spec.assigner.kind === 'session' && !merges) {
     throw E008_IMPOSSIBLE_OPTION({
       what: `The session window "${name}" cannot merge its results`, given: undefined,

@@ -2,13 +2,15 @@
  * One attempt of a job inside one thread: channels, subtasks and their operators' contexts.
  *
  * Owns them for the attempt; a failover throws the whole deployment away and makes a new one, so
- * that nothing of a failed attempt can leak into the next.
+ * that nothing of a failed attempt can leak into the next. A thread that shares the job with others
+ * deploys its part of the subtasks; the channels to those of other threads come from its host.
  */
 import { attempt, type Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { subtaskKey, type FromSubtask, type SubtaskId, type ToSubtask } from '../base/protocol.ts'
 import { MIN_TIMESTAMP } from '../base/time.ts'
+import type { ChannelReceiver, ChannelSender } from '../channel/channel.ts'
 import { LocalChannel } from '../channel/local-channel.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts'
 import { keyGroupRange } from '../graph/key-groups.ts'
@@ -19,7 +21,8 @@ import { InputGate, type GateInput } from '../task/input-gate.ts'
 import { OperatorChain, type ChainWriter } from '../task/operator-chain.ts'
 import type { TaskOptions } from '../task/options.ts'
 import { RecordWriter, type Pressure } from '../task/record-writer.ts'
-import { Subtask, type ChainHooks, type SegmentWriter } from '../task/subtask.ts'
+import { Subtask, type ChainHooks } from '../task/subtask.ts'
+import type { SegmentWriter } from '../task/write-snapshot.ts'
 
 export interface DeploymentInit {
   readonly graph: JobGraph
@@ -38,6 +41,16 @@ export interface DeploymentInit {
   awake(): void
   /** How channels are made, where they are watched (simulator). */
   newChannel?(sender: string, capacityBatches: number): LocalChannel
+  /** The other threads of the job; undefined: every subtask is here. */
+  readonly elsewhere?: Elsewhere
+}
+
+/** Which subtasks are in this thread, and the ends of channels whose other end is not. */
+export interface Elsewhere {
+  /** Subtasks of one index share a thread, whatever their vertex (Flink's slot sharing). */
+  isHere(subtask: number): boolean
+  sender(edge: JobEdge, producer: number, consumer: number): ChannelSender
+  receiver(edge: JobEdge, producer: number, consumer: number, sender: string): ChannelReceiver
 }
 
 export interface DeploymentCounts {
@@ -51,13 +64,14 @@ export class Deployment {
   readonly #init: DeploymentInit
   readonly #subtasks = new Map<string, Subtask>()
   readonly #metrics: OperatorMetrics[] = []
-  readonly #channels: LocalChannel[][][]
+  /** By edge, producer and consumer; both ends are in this thread. */
+  readonly #channels = new Map<string, LocalChannel>()
 
   constructor(init: DeploymentInit) {
     this.#init = init
-    this.#channels = init.graph.edges.map((edge) => this.#channelsOf(edge))
     for (const vertex of init.graph.vertices) {
       for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
+        if (!this.#isHere(subtask)) continue
         this.#subtasks.set(subtaskKey({ vertex: vertex.index, subtask }), this.#build(vertex, subtask))
       }
     }
@@ -100,33 +114,45 @@ export class Deployment {
     return least === MIN_TIMESTAMP ? undefined : least
   }
 
-  /** channels[consumer][k]: for 'forward' only the pair of equal index. */
-  #channelsOf(edge: JobEdge): LocalChannel[][] {
-    const { graph, options } = this.#init
-    const from = graph.vertices[edge.fromVertex] as JobVertex
-    const to = graph.vertices[edge.toVertex] as JobVertex
-    const forward = edge.ship.kind === 'forward'
-    return Array.from({ length: to.parallelism }, (_, consumer) =>
-      Array.from({ length: from.parallelism }, (__, producer) => producer)
-        .filter((producer) => !forward || producer === consumer)
-        .map((producer) => this.#newChannel(`${from.name}[${producer}]`, options.channelBatches)),
-    )
+  #isHere(subtask: number): boolean {
+    return this.#init.elsewhere?.isHere(subtask) ?? true
   }
 
-  #newChannel(sender: string, capacityBatches: number): LocalChannel {
-    return this.#init.newChannel?.(sender, capacityBatches) ?? new LocalChannel(sender, capacityBatches)
+  #local(edge: JobEdge, producer: number, consumer: number): LocalChannel {
+    const key = `${edge.index}/${producer}/${consumer}`
+    const known = this.#channels.get(key)
+    if (known !== undefined) return known
+    const { channelBatches } = this.#init.options
+    const name = this.#nameOf(edge, producer)
+    const made = this.#init.newChannel?.(name, channelBatches) ?? new LocalChannel(name, channelBatches)
+    this.#channels.set(key, made)
+    return made
+  }
+
+  #nameOf(edge: JobEdge, producer: number): string {
+    return `${this.#init.graph.vertices[edge.fromVertex]?.name}[${producer}]`
   }
 
   #inputsOf(vertex: JobVertex, subtask: number): GateInput[] {
-    return vertex.inputs.flatMap((edge) =>
-      (this.#channels[edge.index]?.[subtask] ?? []).map((channel) => ({ channel, input: edge.input })))
+    const { graph, elsewhere } = this.#init
+    return vertex.inputs.flatMap((edge) => {
+      const { parallelism } = graph.vertices[edge.fromVertex] as JobVertex
+      return partners(edge, subtask, parallelism).map((producer): GateInput => ({
+        input: edge.input,
+        channel: elsewhere === undefined || elsewhere.isHere(producer)
+          ? this.#local(edge, producer, subtask)
+          : elsewhere.receiver(edge, producer, subtask, this.#nameOf(edge, producer)),
+      }))
+    })
   }
 
-  #outputsOf(edge: JobEdge, subtask: number): LocalChannel[] {
-    const consumers = this.#channels[edge.index] ?? []
-    return edge.ship.kind === 'forward'
-      ? (consumers[subtask] ?? [])
-      : consumers.map((producers) => producers[subtask] as LocalChannel)
+  #outputsOf(edge: JobEdge, subtask: number): ChannelSender[] {
+    const { graph, elsewhere } = this.#init
+    const { parallelism } = graph.vertices[edge.toVertex] as JobVertex
+    return partners(edge, subtask, parallelism).map((consumer) =>
+      elsewhere === undefined || elsewhere.isHere(consumer)
+        ? this.#local(edge, subtask, consumer)
+        : elsewhere.sender(edge, subtask, consumer))
   }
 
   #build(vertex: JobVertex, subtask: number): Subtask {
@@ -183,6 +209,7 @@ export class Deployment {
         restored: this.#restored(operator.name, operator.was, vertex, subtask),
         freeze: options.freeze,
         wake: () => hooks.wake(),
+        post: (mail) => hooks.post(mail),
         fail: (error) => hooks.fail(error),
         fence: () => this.#init.fence(),
         print: (label, index, text) => this.#init.print(operator.name, subtask, index, label, text),
@@ -199,6 +226,11 @@ export class Deployment {
     }
     return undefined
   }
+}
+
+/** Subtasks at the other end of an edge that one subtask exchanges records with. */
+export function partners(edge: JobEdge, subtask: number, parallelism: number): readonly number[] {
+  return edge.ship.kind === 'forward' ? [subtask] : Array.from({ length: parallelism }, (_, i) => i)
 }
 
 function processingTimeOf(ports: Ports, hooks: ChainHooks): ProcessingTimeService {

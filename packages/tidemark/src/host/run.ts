@@ -18,18 +18,28 @@ import type { JobEnd } from '../job/job-supervisor.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { failpoints } from './failpoints.ts'
 import { InProcessHost } from './in-process.ts'
+import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
+import type { JobAddress } from './load/load-job.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
 import type { PrintLine } from './print-hub.ts'
 import { E084_ENGINE_BROKEN } from './errors.ts'
-import { withEngineSettings } from './settings.ts'
+import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
 import { engineVersion } from './version.ts'
+import { E085_WORKERS_NEED_A_FILE } from './workers/errors.ts'
 
 export interface RunOptions {
   /** Where checkpoints are kept. Undefined: in memory; nothing survives this process. */
   readonly stateDirectory?: string
   /** Subtasks of each operator; over the job's own setting. */
   readonly parallelism?: number
+  /**
+   * Threads that share the subtasks, at most `parallelism` of them. Default 1: this thread. More need `module`
+   * and a state directory (E085).
+   */
+  readonly workers?: number
+  /** Where worker threads import the job from. */
+  readonly module?: JobAddress
   /** Settings as given by `-c key=value`: the engine's and the job's. */
   readonly config?: Readonly<Record<string, string>>
   /** Start from nothing although the directory holds checkpoints. */
@@ -93,6 +103,9 @@ export function startJob(job: Job, options: RunOptions = {}): JobHandle {
   const { graph: built } = buildGraph(job, { config: options.config ?? {} })
   const logical = withEngineSettings(built, options.config ?? {})
   const graph = toJobGraph(logical, options.parallelism === undefined ? {} : { parallelism: options.parallelism })
+  const { workers = 1 } = options
+  if (workers > 1 && options.module === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'module' })
+  if (workers > 1 && options.stateDirectory === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'state' })
   return new Run(graph, options)
 }
 
@@ -103,7 +116,7 @@ class Run implements JobHandle {
   readonly #storage: Storage
   readonly #directory: string
   #settle: (outcome: RunOutcome) => void = () => {}
-  #host: InProcessHost | undefined
+  #host: JobHost | undefined
   #lock: DirectoryLock | undefined
   #phase: JobStatus['phase'] = 'starting'
   #lastCheckpoint: JobStatus['lastCheckpoint']
@@ -135,7 +148,7 @@ class Run implements JobHandle {
   }
 
   status(): JobStatus {
-    const counts = this.#host?.counts() ?? { recordsIn: 0, recordsOut: 0, late: 0, invalid: 0 }
+    const counts = this.#host?.counts() ?? NO_COUNTS
     const watermark = this.#host?.watermark
     return {
       ...counts,
@@ -156,7 +169,7 @@ class Run implements JobHandle {
       await this.#lock?.release()
       return
     }
-    const host = new InProcessHost({
+    const host = await this.#hostFor({
       graph: this.#graph,
       storage: this.#storage,
       directory: this.#directory,
@@ -195,9 +208,26 @@ class Run implements JobHandle {
       onEnd: (end) => this.#finish(this.#outcomeOf(end)),
       onBroken: (error) => this.#finish({ kind: 'failed', error: broken(error) }),
     })
+    if (this.#hasEnded()) return
     this.#host = host
     host.start()
     if (this.#phase === 'stopping') host.stop()
+  }
+
+  /** Asked again after a wait, where the compiler believes what it knew before. */
+  #hasEnded(): boolean {
+    return this.#phase === 'ended'
+  }
+
+  async #hostFor(init: JobHostInit): Promise<JobHost> {
+    const { module: address, config = {} } = this.#options
+    const workers = Math.min(this.#options.workers ?? 1, this.#graph.parallelism)
+    if (workers === 1 || address === undefined) return new InProcessHost(init)
+    const { WorkersHost } = await import('./workers/workers-host.ts')
+    return new WorkersHost({
+      ...init, workers, address, config, failpoints: process.env['TIDEMARK_FAILPOINTS'],
+      heartbeatTimeoutMs: heartbeatTimeoutMs(config),
+    })
   }
 
   /** How much there is to read, for the progress bar; nothing depends on it. */
@@ -232,7 +262,7 @@ class Run implements JobHandle {
   }
 
   #countsNow(): RunCounts {
-    return this.#host?.counts() ?? { recordsIn: 0, recordsOut: 0, late: 0, invalid: 0 }
+    return this.#host?.counts() ?? NO_COUNTS
   }
 
   #finish(outcome: RunOutcome): void {

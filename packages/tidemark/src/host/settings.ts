@@ -21,3 +21,8 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
     restart: attempts === undefined || restart.kind === 'none' ? restart : { ...restart, attempts: Number(attempts) },
   }
 }
+
+/** After this long without a sign of life a worker thread is ended and replaced. */
+export function heartbeatTimeoutMs(config: Readonly<Record<string, string>>): number {
+  return durationMs((config['heartbeatTimeout'] ?? '30s') as Duration, '-c heartbeatTimeout', 1000)
+}

@@ -13,18 +13,19 @@
 import { assert, assertNever } from '../base/assert.ts'
 import { errorOf, isStreamError, type StreamError } from '../base/errors.ts'
 import { attempt, type CheckpointId } from '../base/ids.ts'
-import { start, type Io } from '../base/io.ts'
+import { all, start, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { subtaskKey, type FromSubtask, type StateSegment, type SubtaskId, type ToSubtask } from '../base/protocol.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint, CoordinatorHost } from '../checkpoint/coordinator-host.ts'
 import type { CheckpointFiles } from '../checkpoint/files.ts'
-import { ENUMERATOR_SUBTASK } from '../checkpoint/manifest.ts'
+import { ENUMERATOR_SUBTASK, type FileEntry } from '../checkpoint/manifest.ts'
 import { computePlan, type PlanOutcome, type SubtaskState } from '../checkpoint/plan.ts'
 import type { JobGraph, JobVertex } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { encodeSegment } from '../state/snapshot-format.ts'
+import { AlignmentGroups } from './alignment-groups.ts'
 import { E082_DISCOVERY_FAILED } from './errors.ts'
 import { SplitEnumerator } from './split-enumerator.ts'
 
@@ -33,6 +34,10 @@ export interface Deployed {
   start(): void
   send(to: { readonly vertex: number; readonly subtask: number }, message: ToSubtask): void
   cancel(): void
+  /** Of threads that write state files of their own: makes them durable; those of one checkpoint. */
+  seal?(id: CheckpointId): Io<readonly FileEntry[]>
+  /** … and removes them; never fails. */
+  discard?(id: CheckpointId): Io<void>
 }
 
 export type AttemptEnd =
@@ -60,6 +65,7 @@ export class JobAttempt {
   readonly #coordinator: CheckpointCoordinator
   readonly #enumerators = new Map<string, SplitEnumerator>()
   readonly #states = new Map<string, SubtaskState>()
+  readonly #alignment = new AlignmentGroups()
   readonly #deployed: Deployed
   #held: (() => void)[] | undefined
   #ended = false
@@ -146,6 +152,9 @@ export class JobAttempt {
       case 'request-split':
         this.#enumerators.get(message.operator)?.onRequest(id.subtask)
         break
+      case 'aligned-watermark':
+        this.#align(id, message)
+        break
       case 'end-of-data':
         coordinator.onEndOfData(id)
         break
@@ -162,8 +171,16 @@ export class JobAttempt {
     }
   }
 
+  #align(subtask: SubtaskId, report: Extract<FromSubtask, { kind: 'aligned-watermark' }>): void {
+    const { operator, group, watermark } = report
+    const { smallest, members } = this.#alignment.report(group, { subtask, operator }, watermark)
+    for (const { subtask: to, operator: source } of members) {
+      if (this.#states.get(subtaskKey(to)) === 'finished') continue
+      this.#deployed.send(to, { kind: 'group-watermark', operator: source, watermark: smallest })
+    }
+  }
+
   #hostOfCoordinator(): CoordinatorHost {
-    const { files } = this.#init
     return {
       plan: () => this.#plan(),
       snapshotEnumerators: (id) => this.#snapshotEnumerators(id),
@@ -175,11 +192,8 @@ export class JobAttempt {
       send: (to, message) => {
         if (!this.#ended) this.#deployed.send(to, message)
       },
-      *seal(id) {
-        const entry = yield* files.seal(id)
-        return entry === undefined ? [] : [entry]
-      },
-      discard: (id) => files.discard(id),
+      seal: (id) => this.#seal(id),
+      discard: (id) => this.#discard(id),
       completed: (checkpoint) => this.#init.onCheckpoint(checkpoint),
       aborted: (id, reason, error) => this.#init.onCheckpointFailed(id, reason, error),
       finalCommitted: (checkpoint, finished) => {
@@ -188,6 +202,21 @@ export class JobAttempt {
       },
       failJob: (error) => this.fail(error),
     }
+  }
+
+  *#seal(id: CheckpointId): Io<readonly FileEntry[]> {
+    const parts = yield* all([this.#sealOwn(id), this.#deployed.seal?.(id) ?? none()])
+    return parts.flat()
+  }
+
+  *#sealOwn(id: CheckpointId): Io<readonly FileEntry[]> {
+    const entry = yield* this.#init.files.seal(id)
+    return entry === undefined ? [] : [entry]
+  }
+
+  *#discard(id: CheckpointId): Io<void> {
+    yield* this.#init.files.discard(id)
+    yield* this.#deployed.discard?.(id) ?? none()
   }
 
   #plan(): PlanOutcome {
@@ -233,6 +262,10 @@ export class JobAttempt {
     for (const enumerator of this.#enumerators.values()) enumerator.close()
     this.#deployed.cancel()
   }
+}
+
+function* none(): Io<readonly never[]> {
+  return []
 }
 
 function asError(thrown: unknown): StreamError {

@@ -138,12 +138,12 @@ export class JobSupervisor {
     const { opened } = outcome
     const restored = yield* readCheckpoint(ports, directory, opened.restore, graph.maxParallelism)
     checkOperators(opened.restore, restored, graph)
-    yield* this.#removeAbandoned(opened, restored)
+    yield* this.#removeAbandoned(opened, restored, opened.restore?.checkpoint)
     return { opened, restored }
   }
 
   /** JA-3. */
-  *#removeAbandoned(writer: Writer, restored: RestoredJob | undefined): Io<void> {
+  *#removeAbandoned(writer: Writer, restored: RestoredJob | undefined, from?: CheckpointId): Io<void> {
     const { ports, graph } = this.#init
     ports.probe('restore.abort-foreign')
     const sinks = graph.logical.operators.filter((operator) => operator.spec.kind === 'sink')
@@ -156,7 +156,8 @@ export class JobSupervisor {
         const names = [operator.name, ...operator.was]
         const live = names.flatMap((name) => restored?.listOf(name, 'pending') ?? [])
         const committables = (live as readonly { committable: unknown }[]).map((item) => item.committable)
-        return (operator.spec as SinkOperatorSpec).sink.createCommitter(context).removeAbandoned(committables)
+        const committer = (operator.spec as SinkOperatorSpec).sink.createCommitter(context)
+        return committer.removeAbandoned(committables, from)
       }),
     )
     for (const outcome of outcomes) if (!outcome.ok) throw outcome.error

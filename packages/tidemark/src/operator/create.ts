@@ -3,6 +3,14 @@
  */
 import { assertNever } from '../base/assert.ts'
 import type { LogicalOperator } from '../graph/logical-graph.ts'
+import { createMatch } from './cep/match-operator.ts'
+import { createIntervalJoin } from './join/interval-join.ts'
+import { createKeyedJoin } from './join/keyed-join.ts'
+import { createLookupJoin } from './join/lookup-join.ts'
+import { createTemporalJoin } from './join/temporal-join.ts'
+import { createWindowJoin } from './join/window-join.ts'
+import { createAsyncMap } from './async-map/async-map.ts'
+import { createBroadcastProcess } from './broadcast/broadcast-process.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { createPrint } from './print.ts'
 import { createCoProcess, createProcess } from './process.ts'
@@ -35,6 +43,22 @@ export function createOperator(operator: LogicalOperator, context: OperatorConte
       return createProcess(spec, context)
     case 'co-process':
       return createCoProcess(spec, context)
+    case 'match':
+      return createMatch(spec, context)
+    case 'interval-join':
+      return createIntervalJoin(spec, context)
+    case 'window-join':
+      return createWindowJoin(spec, context)
+    case 'temporal-join':
+      return createTemporalJoin(spec, context)
+    case 'keyed-join':
+      return createKeyedJoin(spec, context)
+    case 'lookup-join':
+      return createLookupJoin(spec, context)
+    case 'broadcast-process':
+      return createBroadcastProcess(spec, context)
+    case 'async-map':
+      return createAsyncMap(spec, context)
     case 'sink':
       return createSink(spec, context)
     default:

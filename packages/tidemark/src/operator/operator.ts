@@ -5,7 +5,7 @@
  * downstream in the chain has taken it. There is no wrapper object per record.
  *
  * Laws
- *   OP-1  An operator emits only from within a call of its own (record, watermark, timer).
+ *   OP-1  An operator emits only from within a call of its own (record, watermark, timer, posted mail).
  *   OP-2  A watermark is forwarded after everything it triggered was emitted.
  *   OP-3  `snapshot` is a cut: it contains the effect of every call before it and of none after it,
  *         also where it returns an Io (that has run to its first wait when `snapshot` returns).
@@ -62,6 +62,8 @@ export interface OperatorContext {
   readonly freeze: boolean
   /** Something outside the record path became ready (source data, sink room): run me again. */
   wake(): void
+  /** Runs `mail` in this subtask, between two records; never once the attempt has ended. */
+  post(mail: () => void): void
   /** Ends the attempt of this subtask. */
   fail(error: unknown): void
   /** Throws unless this process is still the one writer: asked before each batch of commits. */
@@ -87,6 +89,8 @@ export interface Operator {
   committedUpTo?(): number
   /** True: take no input for this chain now (a sink that is full). */
   readonly busy?: boolean
+  /** True: results of records it has taken are still to come; the end of data waits for them. */
+  readonly inFlight?: boolean
   close?(): void
 }
 

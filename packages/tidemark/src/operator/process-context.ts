@@ -28,6 +28,8 @@ export interface ProcessTimers {
 export class ProcessContext {
   readonly state: Readonly<Record<string, unknown>>
   readonly side: Readonly<Record<string, (value: unknown) => void>>
+  /** Broadcast state, to be read; undefined where there is none. */
+  readonly broadcast: Readonly<Record<string, unknown>> | undefined
   readonly timer: ProcessTimers
   readonly #timers: TimerService
   /** Undefined on a stream that is not keyed. */
@@ -43,9 +45,11 @@ export class ProcessContext {
     readonly timers: TimerService
     readonly state: Readonly<Record<string, unknown>>
     readonly side: Readonly<Record<string, (value: unknown) => void>>
+    readonly broadcast?: Readonly<Record<string, unknown>> | undefined
   }) {
     this.state = init.state
     this.side = init.side
+    this.broadcast = init.broadcast
     this.#timers = init.timers
     this.timer = this.#makeTimers(init.operator, init.keyed)
   }

@@ -2,7 +2,8 @@
  * Process functions: your own state machine per key, with state, timers and side outputs, over one input
  * or over two that share them.
  *
- * Called by create.ts. Owns the keyed state and the timers of one subtask.
+ * Called by create.ts, and by broadcast-process.ts, which adds an input. Owns the keyed state and the
+ * timers of one subtask.
  *
  *   PR-1  The key is set before the function or a timer callback runs.
  *   PR-2  Outputs carry the timestamp of the record or of the event-time timer that made them; those of
@@ -14,8 +15,12 @@
 import { NO_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import { MAIN } from '../graph/operator-spec.ts'
-import type { CoProcessSpec, KeySelector, ProcessSpec, RecordHandler } from '../graph/operator-spec.ts'
+import type {
+  CoProcessSpec, KeySelector, ProcessSpec, RecordHandler, TimerHandler,
+} from '../graph/operator-spec.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
+import type { KeyedBackend } from '../state/keyed-backend.ts'
+import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { declareState } from './declare-state.ts'
 import { userError } from './errors.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
@@ -24,21 +29,34 @@ import type { Timer } from './timer-queue.ts'
 import { TimerService } from './timer-service.ts'
 import { collectAll, freezing, keyFrom } from './user-code.ts'
 
-type Functions = Pick<CoProcessSpec, 'state' | 'sides' | 'onTimer'> & {
+type Functions = Pick<CoProcessSpec, 'state' | 'sides'> & {
   readonly keysOf: readonly (KeySelector | undefined)[]
   readonly onRecord: readonly RecordHandler[]
+  readonly onTimer?: TimerHandler | undefined
+  /** `ctx.broadcast`: what the functions may read of broadcast state. */
+  readonly broadcast?: Readonly<Record<string, unknown>>
+}
+
+/** The operator, and what an input that is added to it needs. */
+export interface RunningFunctions {
+  readonly operator: Operator
+  readonly backend: KeyedBackend
+  readonly handles: Readonly<Record<string, unknown>>
+  readonly timers: TimerService
+  /** The main output. */
+  readonly next: Collect
 }
 
 export function createProcess(spec: ProcessSpec, context: OperatorContext): Operator {
   const { keyOf, onRecord, ...shared } = spec
-  return createFunctions({ ...shared, keysOf: [keyOf], onRecord: [onRecord] }, context)
+  return createFunctions({ ...shared, keysOf: [keyOf], onRecord: [onRecord] }, context).operator
 }
 
 export function createCoProcess(spec: CoProcessSpec, context: OperatorContext): Operator {
-  return createFunctions(spec, context)
+  return createFunctions(spec, context).operator
 }
 
-function createFunctions(spec: Functions, context: OperatorContext): Operator {
+export function createFunctions(spec: Functions, context: OperatorContext): RunningFunctions {
   const { operator, output, processingTime, restored, maxParallelism } = context
   const { keysOf, onTimer } = spec
   const next = freezing(output.collector(MAIN), context)
@@ -52,6 +70,7 @@ function createFunctions(spec: Functions, context: OperatorContext): Operator {
   })
   const ctx: ProcessContext = new ProcessContext({
     operator, keyed: keysOf.some((keyOf) => keyOf !== undefined), timers, state: handles,
+    broadcast: spec.broadcast,
     side: sideOutputs(spec.sides, context, () => ctx.timestamp),
   })
 
@@ -87,7 +106,7 @@ function createFunctions(spec: Functions, context: OperatorContext): Operator {
   }
   const inputs = spec.onRecord.map((onRecord, i) => entry(onRecord, keysOf[i]))
 
-  return {
+  const running: Operator = {
     collect: inputs[0] as Collect,
     inputs,
     open: () => timers.open(),
@@ -95,11 +114,12 @@ function createFunctions(spec: Functions, context: OperatorContext): Operator {
       if (timers.advance(watermark)) output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => ({
+    snapshot: (): OperatorSnapshot => ({
       keyed: [...backend.snapshot(), ...timers.snapshotKeyed()], lists: timers.snapshotLists(),
     }),
     close: () => timers.close(),
   }
+  return { operator: running, backend, handles, timers, next }
 }
 
 /** One function per tag; outputs carry the timestamp that main outputs of the same call carry. */

@@ -12,6 +12,8 @@
  *   SO-2  The snapshot holds, for every unfinished split, the position of the next record that was
  *         not emitted.
  *   SO-3  Nothing is dropped silently: a record that does not fit goes where the job says.
+ *   SO-4  With an alignment, a split that is too far ahead is not read, and it is not idle for that.
+ *   SO-5  The state of a watermark generator of the job is cut together with the position of its split.
  *
  * Source: FLIP-27 SourceOperator; split-wise watermarks as WatermarkOutputMultiplexer.
  */
@@ -27,9 +29,12 @@ import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
 import { deepFreeze } from '../record/freeze.ts'
 import { quicklyValid, validateSync } from '../record/schema.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { Drift, NOT_COUNTED } from '../time/drift.ts'
 import { SplitWatermarks } from '../time/split-watermarks.ts'
 import { IdlenessTimer } from '../time/watermark-generator.ts'
+import type { WatermarkHolder } from '../time/watermark-valve.ts'
 import { E015_MALFORMED_ROW, userError } from './errors.ts'
+import { E142_NOT_A_WATERMARK } from './errors-window.ts'
 import { totalOf, type Collect, type Operator, type OperatorContext } from './operator.ts'
 
 /** One assigned split; `position` is current only while no reader is open. */
@@ -39,8 +44,11 @@ interface ActiveSplit {
   readonly position: unknown
   readonly idleness: IdlenessTimer | undefined
   reader: SplitReader<unknown> | undefined
-  /** Largest timestamp minus the bound minus 1; MIN_TIMESTAMP before the first record. */
+  /** Largest timestamp minus the bound minus 1, or what the generator says; MIN_TIMESTAMP at first. */
   watermark: number
+  /** State of the job's own watermark generator. */
+  generator: unknown
+  idle: boolean
 }
 
 interface StoredSplit {
@@ -48,6 +56,7 @@ interface StoredSplit {
   readonly order: number
   readonly position: unknown
   readonly watermark: number
+  readonly generator?: unknown
 }
 
 export class SourceOperator implements Operator {
@@ -60,6 +69,7 @@ export class SourceOperator implements Operator {
   readonly #readerContext: ReaderContext
   readonly #watermarks: SplitWatermarks
   readonly #splits: ActiveSplit[] = []
+  readonly #drift: Drift | undefined
   #noMore = false
   #requested = false
   #turn = 0
@@ -72,6 +82,7 @@ export class SourceOperator implements Operator {
     this.#spec = spec
     this.#context = context
     this.#emit = context.output.collector(MAIN)
+    this.#drift = spec.alignment === undefined ? undefined : new Drift(spec.alignment.maxDriftMs)
     this.#emitInvalid = context.output.collector(INVALID)
     const { ports, restored } = context
     this.#readerContext = {
@@ -87,6 +98,25 @@ export class SourceOperator implements Operator {
 
   get watermark(): number {
     return this.#watermarks.watermark
+  }
+
+  /** Why the watermark is what it is: which split is furthest behind. */
+  holder(): WatermarkHolder {
+    const { watermark, holder, idle } = this.#watermarks
+    return { watermark, heldBy: holder, idle }
+  }
+
+  /** The slowest of the alignment group of this source, as the job knows it. */
+  onGroupWatermark(watermark: number): void {
+    this.#drift?.onGroup(watermark)
+  }
+
+  /** What the job is to be told of this subtask for its alignment group; undefined: nothing new. */
+  takeAlignmentReport(): { readonly group: string; readonly watermark: number } | undefined {
+    const { alignment } = this.#spec
+    const watermark = this.#drift?.report(this.#slowest())
+    if (alignment === undefined || watermark === undefined) return undefined
+    return { group: alignment.group, watermark }
   }
 
   open(): void {
@@ -124,6 +154,10 @@ export class SourceOperator implements Operator {
     for (let i = 0; i < candidates; i++) {
       const index = candidates === 1 ? 0 : (this.#turn + i) % candidates
       const active = this.#splits[index] as ActiveSplit
+      if (this.#drift?.isAhead(active.watermark, this.#slowest()) === true) {
+        active.idleness?.activity()
+        continue
+      }
       active.reader ??= this.#spec.source.openSplit(active.split, active.position, this.#readerContext)
       const batch = active.reader.poll(max)
       if (batch === 'pending') continue
@@ -144,8 +178,9 @@ export class SourceOperator implements Operator {
   }
 
   snapshot(): OperatorSnapshot {
-    const splits: StoredSplit[] = this.#splits.map(({ split, order, position, reader, watermark }) => ({
-      split, order, watermark, position: reader === undefined ? position : reader.position(),
+    const splits: StoredSplit[] = this.#splits.map(({ split, order, watermark, generator, ...active }) => ({
+      split, order, watermark, position: active.reader === undefined ? active.position : active.reader.position(),
+      ...(this.#spec.watermarks === undefined ? {} : { generator }),
     }))
     return {
       keyed: [],
@@ -167,7 +202,10 @@ export class SourceOperator implements Operator {
     const { idleAfterMs } = this.#spec
     const { clock } = this.#context.ports
     const idleness = idleAfterMs === undefined ? undefined : new IdlenessTimer(idleAfterMs, () => clock.monotonicMs())
-    this.#splits.push({ split, order, position, watermark, idleness, reader: undefined })
+    const generator = stored.generator ?? this.#spec.watermarks?.create()
+    this.#splits.push({
+      split, order, position, watermark, generator, idleness, idle: false, reader: undefined,
+    })
     this.#splits.sort((a, b) => a.order - b.order)
     this.#watermarks.add(split.id, watermark)
   }
@@ -182,7 +220,8 @@ export class SourceOperator implements Operator {
   #emitBatch(active: ActiveSplit, batch: Batch<unknown>): void {
     for (const row of batch.malformed) this.#onMalformed(row)
     const { records } = batch
-    const { schema, eventTime, outOfOrderMs, source } = this.#spec
+    const { schema, eventTime, watermarks } = this.#spec
+    const { eventTimes } = batch
     const { freeze } = this.#context
     const emit = this.#emit
     let most = MIN_TIMESTAMP
@@ -197,23 +236,56 @@ export class SourceOperator implements Operator {
         }
         if (freeze) deepFreeze(record)
         let timestamp = NO_TIMESTAMP
-        if (eventTime !== undefined) {
-          timestamp = eventTimeMs(eventTime(record), this.name)
+        if (eventTime !== undefined || eventTimes !== undefined) {
+          const given = eventTime === undefined ? eventTimes?.[i] : eventTime(record)
+          timestamp = eventTimeMs(given, this.name)
           if (timestamp > most) most = timestamp
+          if (watermarks !== undefined) {
+            active.generator = watermarks.onEvent(active.generator, timestamp, record)
+          }
         }
         emit(record, timestamp)
       }
     } catch (error) {
       const place = { operator: this.name, subtask: this.#context.subtask, position: batch.place(i) }
-      const wrapped = userError(error, this.name, 'eventTime')
+      const fn = watermarks === undefined ? 'eventTime' : 'eventTime or watermarks'
+      const wrapped = userError(error, this.name, fn)
       throw isStreamError(wrapped) ? wrapped.withPlace(place) : wrapped
     }
     this.emitted += records.length
     active.idleness?.activity()
-    if (most === MIN_TIMESTAMP || !source.splitsInTimeOrder) return
-    const watermark = most - outOfOrderMs - 1
+    active.idle = false
+    if (most === MIN_TIMESTAMP || !this.#spec.source.splitsInTimeOrder) return
+    const watermark = this.#watermarkAfter(active, most)
     if (watermark > active.watermark) active.watermark = watermark
     this.#forward(() => this.#watermarks.onWatermark(active.split.id, active.watermark))
+  }
+
+  #watermarkAfter(active: ActiveSplit, most: number): number {
+    const { watermarks, outOfOrderMs } = this.#spec
+    if (watermarks === undefined) return most - outOfOrderMs - 1
+    let given: number | Date | undefined
+    try {
+      given = watermarks.watermark(active.generator)
+    } catch (thrown) {
+      throw userError(thrown, this.name, 'watermarks')
+    }
+    if (given === undefined) return MIN_TIMESTAMP
+    const ms = Math.floor(+given)
+    if (Number.isNaN(ms)) throw E142_NOT_A_WATERMARK({ operator: this.name, given: String(given) })
+    // The largest one is said by the end of the input alone.
+    return Math.max(MIN_TIMESTAMP, Math.min(ms, MAX_TIMESTAMP - 1))
+  }
+
+  /** The smallest watermark of the splits being read, for the alignment of sources. */
+  #slowest(): number {
+    const { splitsInTimeOrder, assignment } = this.#spec.source
+    if (!splitsInTimeOrder) return NOT_COUNTED
+    // Of splits that are read one after another, the others are not slow: they have not begun.
+    const reading = assignment === 'pull' ? this.#splits.slice(0, 1) : this.#splits
+    let least = NOT_COUNTED
+    for (const { idle, watermark } of reading) if (!idle && watermark < least) least = watermark
+    return least
   }
 
   /** The record as the schema gives it back. What is not plainly valid goes the slow way to its reason. */
@@ -260,9 +332,13 @@ export class SourceOperator implements Operator {
     const { processingTime } = this.#context
     const every = Math.max(1, Math.floor(idleAfterMs / 4))
     this.#cancelIdleCheck = processingTime.at(processingTime.now() + every, () => {
-      for (const { split, idleness } of this.#splits) {
+      for (const active of this.#splits) {
+        const { split, idleness } = active
         if (idleness === undefined) continue
         const idle = idleness.check()
+        // Splits that wait for this one may be read now.
+        if (idle && !active.idle && this.#drift !== undefined) this.#context.wake()
+        active.idle = idle
         this.#forward(() => this.#watermarks.onIdle(split.id, idle))
       }
       this.#scheduleIdleCheck(idleAfterMs)

@@ -1,26 +1,32 @@
 /**
  * Triggers: when a window gives its result.
  *
- * Called by the general window operator. A trigger holds nothing itself: the one number it may keep per
- * key and window (a count, the next firing time) is in the context, and so are the timers.
+ * Called by the general window operator. A trigger holds nothing itself: the one value it may keep per
+ * key and window (a count, the next firing time, the last element) is in the context, and so are the
+ * timers.
  *
- *   TR-1  `clear` removes every timer and number of its window.
+ *   TR-1  `clear` removes every timer and value of its window.
  *   TR-2  `merge` makes the merged window behave as if its elements had always been in it, as far as the
- *         trigger can: numbers are combined, timers of the merged window are set. The caller has taken
- *         the numbers and timers of the sources away before.
+ *         trigger can: values are combined, timers of the merged window are set. The caller has taken
+ *         the values and timers of the sources away before.
+ *   TR-3  No trigger sets a timer again for the time that just fired it: at the end of a window, or of all
+ *         input, that would go on for ever.
  *
  * Source: Flink EventTimeTrigger, ProcessingTimeTrigger, CountTrigger, ContinuousEventTimeTrigger,
- * PurgingTrigger, NeverTrigger.
+ * ContinuousProcessingTimeTrigger, DeltaTrigger, PurgingTrigger, NeverTrigger. Early firings are those of
+ * Beam's AfterWatermark.withEarlyFirings.
  */
+import { unreachable } from '../base/assert.ts'
 import { MAX_TIMESTAMP } from '../base/time.ts'
-import type { TriggerResult, TriggerSpec, Window } from '../graph/window-spec.ts'
+import type { TimeDomain, TriggerResult, TriggerSpec, Window } from '../graph/window-spec.ts'
 import { maxTimestamp, windowStart } from '../time/window-assigner.ts'
+import { customTrigger } from './trigger-custom.ts'
 
 export interface TriggerContext {
   readonly watermark: number
   readonly processingTime: number
-  /** The trigger's number for the current key and window. */
-  state: number | undefined
+  /** What the trigger keeps for the current key and window: plain data. */
+  state: unknown
   registerEvent(time: number): void
   deleteEvent(time: number): void
   registerProcessing(time: number): void
@@ -28,14 +34,16 @@ export interface TriggerContext {
 }
 
 export interface Trigger {
-  onElement(timestamp: number, window: Window, ctx: TriggerContext): TriggerResult
+  onElement(timestamp: number, window: Window, ctx: TriggerContext, value: unknown): TriggerResult
   onEventTime(time: number, window: Window, ctx: TriggerContext): TriggerResult
   onProcessingTime(time: number, window: Window, ctx: TriggerContext): TriggerResult
   clear(window: Window, ctx: TriggerContext): void
-  merge(window: Window, states: readonly number[], ctx: TriggerContext): void
+  /** Only if `triggerMerges` says so. */
+  merge(window: Window, states: readonly unknown[], ctx: TriggerContext): void
 }
 
-export function createTrigger(spec: TriggerSpec): Trigger {
+/** `domain` is that of the windows; undefined for global ones. */
+export function createTrigger(spec: TriggerSpec, domain: TimeDomain | undefined): Trigger {
   switch (spec.kind) {
     case 'event-time':
       return EVENT_TIME
@@ -45,10 +53,18 @@ export function createTrigger(spec: TriggerSpec): Trigger {
       return countTrigger(spec.count)
     case 'continuous-event-time':
       return continuousTrigger(spec.intervalMs)
+    case 'continuous-processing-time':
+      return continuousProcessingTrigger(spec.intervalMs, domain)
+    case 'early':
+      return earlyTrigger(spec.intervalMs)
+    case 'delta':
+      return deltaTrigger(spec.threshold, spec.delta)
+    case 'custom':
+      return customTrigger(spec)
     case 'never':
       return NEVER
     case 'purging':
-      return purgingTrigger(createTrigger(spec.inner))
+      return purgingTrigger(createTrigger(spec.inner, domain))
   }
 }
 
@@ -71,10 +87,11 @@ const EVENT_TIME: Trigger = Object.freeze({
     ctx.registerEvent(end)
     return 'continue'
   },
-  onEventTime: (time: number, window: Window): TriggerResult => (time === maxTimestamp(window) ? 'fire' : 'continue'),
+  onEventTime: (time: number, window: Window): TriggerResult =>
+    time === maxTimestamp(window) ? 'fire' : 'continue',
   onProcessingTime: nothing,
   clear: (window: Window, ctx: TriggerContext): void => ctx.deleteEvent(maxTimestamp(window)),
-  merge(window: Window, _states: readonly number[], ctx: TriggerContext): void {
+  merge(window: Window, _states: readonly unknown[], ctx: TriggerContext): void {
     // A merged window whose end has passed fires with the element that merged it.
     if (maxTimestamp(window) > ctx.watermark) ctx.registerEvent(maxTimestamp(window))
   },
@@ -88,7 +105,7 @@ const PROCESSING_TIME: Trigger = Object.freeze({
   onEventTime: nothing,
   onProcessingTime: (): TriggerResult => 'fire',
   clear: (window: Window, ctx: TriggerContext): void => ctx.deleteProcessing(maxTimestamp(window)),
-  merge(window: Window, _states: readonly number[], ctx: TriggerContext): void {
+  merge(window: Window, _states: readonly unknown[], ctx: TriggerContext): void {
     if (maxTimestamp(window) > ctx.processingTime) ctx.registerProcessing(maxTimestamp(window))
   },
 })
@@ -96,7 +113,7 @@ const PROCESSING_TIME: Trigger = Object.freeze({
 function countTrigger(count: number): Trigger {
   return {
     onElement(_timestamp, _window, ctx) {
-      const seen = (ctx.state ?? 0) + 1
+      const seen = ((ctx.state as number | undefined) ?? 0) + 1
       ctx.state = seen >= count ? undefined : seen
       return seen >= count ? 'fire' : 'continue'
     },
@@ -107,7 +124,7 @@ function countTrigger(count: number): Trigger {
     },
     // The sum may reach the count; it fires with the next element, which is the one that merged.
     merge(_window, states, ctx) {
-      if (states.length > 0) ctx.state = states.reduce((a, b) => a + b, 0)
+      if (states.length > 0) ctx.state = (states as readonly number[]).reduce((a, b) => a + b, 0)
     },
   }
 }
@@ -136,22 +153,114 @@ function continuousTrigger(intervalMs: number): Trigger {
     },
     onProcessingTime: nothing,
     clear(window, ctx) {
-      if (ctx.state !== undefined) ctx.deleteEvent(ctx.state)
+      if (ctx.state !== undefined) ctx.deleteEvent(ctx.state as number)
       ctx.deleteEvent(maxTimestamp(window))
       ctx.state = undefined
     },
     merge(window, states, ctx) {
       if (maxTimestamp(window) > ctx.watermark) ctx.registerEvent(maxTimestamp(window))
       if (states.length === 0) return
-      ctx.state = Math.min(...states)
-      ctx.registerEvent(ctx.state)
+      const first = Math.min(...(states as readonly number[]))
+      ctx.state = first
+      ctx.registerEvent(first)
     },
+  }
+}
+
+/** By the clock, from the first element on; in windows of processing time also at their end. */
+function continuousProcessingTrigger(intervalMs: number, domain: TimeDomain | undefined): Trigger {
+  const next = (after: number, window: Window, ctx: TriggerContext): void => {
+    const end = domain === 'processing' ? maxTimestamp(window) : MAX_TIMESTAMP
+    if (after >= end) return
+    const time = Math.min(after + intervalMs, end)
+    ctx.state = time
+    ctx.registerProcessing(time)
+  }
+  return {
+    onElement(_timestamp, window, ctx) {
+      const now = ctx.processingTime
+      if (ctx.state === undefined) next(windowStart(now, 0, intervalMs), window, ctx)
+      return 'continue'
+    },
+    onEventTime: nothing,
+    onProcessingTime(time, window, ctx) {
+      if (ctx.state !== time) return 'continue'
+      ctx.state = undefined
+      next(time, window, ctx)
+      return 'fire'
+    },
+    clear: clearProcessing,
+    merge: mergeProcessing,
+  }
+}
+
+function clearProcessing(_window: Window, ctx: TriggerContext): void {
+  if (ctx.state !== undefined) ctx.deleteProcessing(ctx.state as number)
+  ctx.state = undefined
+}
+
+/** The earliest of the times that the sources waited for. */
+function mergeProcessing(_window: Window, states: readonly unknown[], ctx: TriggerContext): void {
+  if (states.length === 0) return
+  const first = Math.min(...(states as readonly number[]))
+  ctx.state = first
+  ctx.registerProcessing(first)
+}
+
+/** Fires early only if something came since it last fired: an unchanged result is no news. */
+function earlyTrigger(intervalMs: number): Trigger {
+  return {
+    onElement(timestamp, window, ctx, value) {
+      const result = EVENT_TIME.onElement(timestamp, window, ctx, value)
+      if (result === 'continue' && ctx.state === undefined) {
+        const time = windowStart(ctx.processingTime, 0, intervalMs) + intervalMs
+        ctx.state = time
+        ctx.registerProcessing(time)
+      }
+      return result
+    },
+    onEventTime(time, window, ctx) {
+      const result = EVENT_TIME.onEventTime(time, window, ctx)
+      if (result === 'fire') clearProcessing(window, ctx)
+      return result
+    },
+    onProcessingTime(time, _window, ctx) {
+      if (ctx.state !== time) return 'continue'
+      ctx.state = undefined
+      return 'fire'
+    },
+    clear(window, ctx) {
+      clearProcessing(window, ctx)
+      EVENT_TIME.clear(window, ctx)
+    },
+    merge(window, states, ctx) {
+      EVENT_TIME.merge(window, states, ctx)
+      if (maxTimestamp(window) > ctx.watermark) mergeProcessing(window, states, ctx)
+    },
+  }
+}
+
+/** Compares with the element at which it last fired; the first one is only remembered. */
+function deltaTrigger(threshold: number, delta: (last: unknown, element: unknown) => number): Trigger {
+  return {
+    onElement(_timestamp, _window, ctx, value) {
+      const last = ctx.state as { readonly element: unknown } | undefined
+      const fire = last !== undefined && delta(last.element, value) > threshold
+      if (last === undefined || fire) ctx.state = { element: value }
+      return fire ? 'fire' : 'continue'
+    },
+    onEventTime: nothing,
+    onProcessingTime: nothing,
+    clear(_window, ctx) {
+      ctx.state = undefined
+    },
+    merge: () => unreachable('a delta trigger is refused where windows merge'),
   }
 }
 
 function purgingTrigger(inner: Trigger): Trigger {
   return {
-    onElement: (timestamp, window, ctx) => purging(inner.onElement(timestamp, window, ctx)),
+    onElement: (timestamp, window, ctx, value) => purging(inner.onElement(timestamp, window, ctx, value)),
     onEventTime: (time, window, ctx) => purging(inner.onEventTime(time, window, ctx)),
     onProcessingTime: (time, window, ctx) => purging(inner.onProcessingTime(time, window, ctx)),
     clear: (window, ctx) => inner.clear(window, ctx),

@@ -1,6 +1,6 @@
 /**
- * The fast window operator: tumbling and sliding event-time windows with the default trigger, no evictor
- * and an incremental aggregate.
+ * The fast window operator: tumbling, sliding and calendar windows of event time with the default trigger,
+ * no evictor and an incremental aggregate.
  *
  * Called by window.ts. Gives the same results as the general operator, and the same snapshot.
  *
@@ -18,7 +18,9 @@ import { addSaturating } from '../base/time.ts'
 import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
 import { MAIN, type WindowSpec } from '../graph/operator-spec.ts'
+import type { WindowAssignerSpec } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
+import { Calendar } from '../time/calendar.ts'
 import { checkAssigner, windowStart } from '../time/window-assigner.ts'
 import { userError } from './errors.ts'
 import { OpenWindows, type Cell, type OpenWindow } from './open-windows.ts'
@@ -27,26 +29,48 @@ import { freezing, keyFrom } from './user-code.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
 
+type AlignedAssigner = Extract<WindowAssignerSpec, { kind: 'tumbling' | 'sliding' | 'calendar' }>
+
 /** Whether `createAlignedWindow` may run this window. */
 export function isAligned(spec: WindowSpec): boolean {
   const { assigner, trigger, evictor, compute } = spec
-  return (assigner.kind === 'tumbling' || assigner.kind === 'sliding') && assigner.time === 'event' &&
+  const { kind } = assigner
+  return (kind === 'tumbling' || kind === 'sliding' || kind === 'calendar') && assigner.time === 'event' &&
     (trigger === undefined || trigger.kind === 'event-time') && evictor === undefined &&
     compute.kind === 'aggregate'
+}
+
+interface Grid {
+  /** Start of the latest window that contains the timestamp. */
+  readonly last: number
+  readonly sizeMs: number
+  readonly slideMs: number
+}
+
+function gridOfAssigner(assigner: AlignedAssigner): (timestamp: number) => Grid {
+  if (assigner.kind === 'calendar') {
+    const calendar = new Calendar(assigner)
+    return (timestamp) => {
+      const { start, end } = calendar.windowOf(timestamp)
+      return { last: start, sizeMs: end - start, slideMs: end - start }
+    }
+  }
+  const { sizeMs, offsetMs } = assigner
+  const slideMs = assigner.kind === 'sliding' ? assigner.slideMs : sizeMs
+  return (timestamp) => ({ last: windowStart(timestamp, offsetMs, slideMs), sizeMs, slideMs })
 }
 
 export function createAlignedWindow(spec: WindowSpec, context: OperatorContext): Operator {
   const { operator, output, maxParallelism, restored } = context
   const { assigner, compute } = spec
   checkAssigner(assigner)
-  assert(assigner.kind === 'tumbling' || assigner.kind === 'sliding', 'aligned windows tumble or slide')
+  assert(assigner.kind !== 'global' && assigner.kind !== 'session', 'aligned windows tumble or slide')
   assert(compute.kind === 'aggregate', 'aligned windows aggregate')
   const { aggregate, result } = compute
   const { create, add } = aggregate
   const keyed = spec.keyOf !== undefined
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
-  const { sizeMs, offsetMs } = assigner
-  const slideMs = assigner.kind === 'sliding' ? assigner.slideMs : sizeMs
+  const gridOf = gridOfAssigner(assigner)
   const next = freezing(output.collector(MAIN), context)
   const late = lateOutput(spec, context)
   const open = new OpenWindows(spec)
@@ -79,7 +103,7 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     const key = keyFrom(keyOf, value, operator)
     requireTimestamp(timestamp, operator)
     const windows: OpenWindow[] = []
-    const last = windowStart(timestamp, offsetMs, slideMs)
+    const { last, sizeMs, slideMs } = gridOf(timestamp)
     let start = last
     let taken = false
     let simple = true
@@ -154,7 +178,7 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   }
 
   return {
-    collect: assigner.kind === 'tumbling' ? tumble : slide,
+    collect: assigner.kind === 'sliding' ? slide : tumble,
     onWatermark(next) {
       if (next <= watermark) return
       watermark = next

@@ -1,16 +1,17 @@
 /**
  * The window operator for every assigner, trigger and evictor.
  *
- * Called by window.ts. Owns contents per key and state window, the triggers' numbers, the sessions of
+ * Called by window.ts. Owns contents per key and state window, the triggers' values, the sessions of
  * each key, timers, and the state of the window function.
  *
  *   WO-1  An element is added to each of its windows that is not late, then the window's trigger is asked.
  *   WO-2  A window is late when the watermark has reached its largest timestamp plus the lateness. What a
- *         window holds is removed at that time: contents, the trigger's number and timers, the session.
- *   WO-3  Purging empties the contents and keeps the trigger's number and the session.
+ *         window holds is removed at that time: contents, the trigger's value and timers, the session. A
+ *         timer that is due later does nothing.
+ *   WO-3  Purging empties the contents and keeps the trigger's value and the session.
  *   WO-4  Results carry the window's largest timestamp.
  *   WO-5  Only an element that ALL its windows refused, and that is late itself, goes to the late output.
- *   WO-6  A merge moves contents, numbers and timers before the trigger sees the element that caused it.
+ *   WO-6  A merge moves contents, values and timers before the trigger sees the element that caused it.
  *   WO-7  Emptied contents are no contents: a window without elements does not fire.
  *
  * Source: Flink WindowOperator, EvictingWindowOperator, MergingWindowSet.
@@ -20,7 +21,7 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { TriggerResult, Window } from '../graph/window-spec.ts'
-import { assignWindows, checkAssigner, defaultTrigger, timeDomainOf } from '../time/window-assigner.ts'
+import { checkAssigner, defaultTrigger, timeDomainOf, windowAssigner } from '../time/window-assigner.ts'
 import { userError } from './errors.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { SessionWindows, type SessionMerge } from './session-windows.ts'
@@ -40,11 +41,12 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   const domain = timeDomainOf(assigner)
   const merging = assigner.kind === 'session'
   const triggerSpec = spec.trigger ?? defaultTrigger(assigner)
-  const trigger = createTrigger(triggerSpec)
+  const trigger = createTrigger(triggerSpec, domain)
+  const assign = windowAssigner(assigner)
   const needsTimestamp = domain === 'event' || triggerSpec.kind === 'continuous-event-time'
   const contents = createContents(spec, operator)
   const table = new WindowTable<unknown>('window')
-  const numbers = new WindowTable<number>('trigger')
+  const numbers = new WindowTable<unknown>('trigger')
   const sessions = new Map<Key, SessionWindows>()
   const late = lateOutput(spec, context)
   const timers = new TimerService({
@@ -72,7 +74,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   }
   if (restored !== undefined) {
     table.restore(restored, (value) => contents.decode(value))
-    numbers.restore(restored, (value) => value as number)
+    numbers.restore(restored, (value) => value)
     for (const { key, namespace, value } of restored.keyed('sessions')) {
       sessionsOf(key).restore(windowFrom(namespace), windowFrom(value))
     }
@@ -102,7 +104,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   function windowsOf(value: unknown, timestamp: number): readonly Window[] {
     const time = domain === 'processing' ? processingTime.now() : timestamp
     try {
-      return assignWindows(assigner, time, value)
+      return assign(time, value)
     } catch (thrown) {
       throw userError(thrown, operator, 'the gap of the session window')
     }
@@ -132,9 +134,18 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     }
     if (after !== before || before === undefined) table.set(key, stateWindow, after)
     enter(key, window)
-    react(key, window, stateWindow, trigger.onElement(timestamp, window, ctx))
+    react(key, window, stateWindow, asked(() => trigger.onElement(timestamp, window, ctx, value)))
     registerCleanup(key, window)
     return true
+  }
+
+  /** What a trigger throws is the job's error, not that of whoever gets the result. */
+  function asked<R>(ask: () => R): R {
+    try {
+      return ask()
+    } catch (thrown) {
+      throw userError(thrown, operator, 'trigger')
+    }
   }
 
   function enter(key: Key, window: Window): void {
@@ -166,17 +177,24 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     const window = timer.namespace as Window
     const stateWindow = merging ? sessions.get(key)?.stateWindowOf(window) : window
     // The window was merged into another one, and its trigger left a timer behind.
-    if (stateWindow === undefined) return
+    if (stateWindow === undefined || isOver(window, time, fired)) return
     enter(key, window)
-    react(key, window, stateWindow, fired === 'event'
+    react(key, window, stateWindow, asked(() => fired === 'event'
       ? trigger.onEventTime(time, window, ctx)
-      : trigger.onProcessingTime(time, window, ctx))
+      : trigger.onProcessingTime(time, window, ctx)))
     if (domain !== fired || time !== cleanupTime(window, spec)) return
     table.delete(key, stateWindow)
     enter(key, window)
-    trigger.clear(window, ctx)
+    asked(() => trigger.clear(window, ctx))
     numbers.delete(key, window)
     if (merging) retire(key, window)
+  }
+
+  /** A timer of a user's trigger that is due after the window was forgotten. */
+  function isOver(window: Window, time: number, fired: 'event' | 'processing'): boolean {
+    if (domain === undefined) return false
+    if (domain === fired) return time > cleanupTime(window, spec)
+    return cleanupTime(window, spec) <= (domain === 'event' ? timers.watermark : timers.processingTime)
   }
 
   function retire(key: Key, window: Window): void {
@@ -189,19 +207,19 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     const { into, sources, stateWindow, otherStateWindows } = merge
     const now = domain === 'event' ? timers.watermark : timers.processingTime
     assert(domain !== 'event' || cleanupTime(into, spec) > now, 'a merge never ends before the watermark')
-    const states: number[] = []
+    const states: unknown[] = []
     for (const source of sources) {
       enter(key, source)
       const number = numbers.get(key, source)
       if (number !== undefined) states.push(number)
-      trigger.clear(source, ctx)
+      asked(() => trigger.clear(source, ctx))
       numbers.delete(key, source)
       const time = cleanupTime(source, spec)
       if (domain === 'event') timers.deleteEvent(key, source, time)
       else timers.deleteProcessing(key, source, time)
     }
     enter(key, into)
-    trigger.merge(into, states, ctx)
+    asked(() => trigger.merge(into, states, ctx))
     for (const other of otherStateWindows) {
       const moved = table.take(key, other)
       if (moved === undefined) continue

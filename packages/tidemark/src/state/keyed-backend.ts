@@ -83,6 +83,13 @@ export class KeyedBackend {
     return cells
   }
 
+  /** Keys that have something stored in one state now, in stored order. */
+  keys(name: string): Key[] {
+    const cells = this.#states.get(name)
+    assert(cells !== undefined, 'the keys of a declared state are asked for')
+    return Array.from(cells.stored(), ([key]) => key)
+  }
+
   snapshot(): KeyedStateSnapshot[] {
     this.#sealed = true
     this.#restored = undefined

@@ -5,16 +5,16 @@
  * nothing but channels of several edges in one gate.
  */
 import type { Random } from '../base/ports.ts'
+import type { ChannelReceiver } from '../channel/channel.ts'
 import type { ChannelItem } from '../channel/items.ts'
-import type { LocalChannel } from '../channel/local-channel.ts'
 
 export interface GateInput {
-  readonly channel: LocalChannel
+  readonly channel: ChannelReceiver
   readonly input: number
 }
 
 export class InputGate {
-  readonly channels: readonly LocalChannel[]
+  readonly channels: readonly ChannelReceiver[]
   /** Per channel the input of the operator that it feeds. */
   readonly inputs: readonly number[]
   readonly #random: Random | undefined
@@ -39,7 +39,7 @@ export class InputGate {
     const first = this.#random === undefined ? this.#turn : this.#random.below(size)
     for (let i = 0; i < size; i++) {
       const index = (first + i) % size
-      const channel = this.channels[index] as LocalChannel
+      const channel = this.channels[index] as ChannelReceiver
       if (!channel.ready) continue
       this.#turn = (index + 1) % size
       this.lastChannel = index

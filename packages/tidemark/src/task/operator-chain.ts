@@ -71,6 +71,12 @@ export class OperatorChain {
     return false
   }
 
+  /** True while results of records that some operator has taken are still to come. */
+  get inFlight(): boolean {
+    for (const { operator } of this.#members) if (operator.inFlight === true) return true
+    return false
+  }
+
   open(): void {
     for (const { operator } of [...this.#members].reverse()) operator.open?.()
   }

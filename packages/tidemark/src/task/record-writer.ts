@@ -10,8 +10,8 @@
 import { subtaskOfGroup } from '../graph/key-groups.ts'
 import type { Ship } from '../graph/logical-graph.ts'
 import { checkKey, keyGroupOf } from '../record/key-codec.ts'
+import type { ChannelSender } from '../channel/channel.ts'
 import type { ControlItem } from '../channel/items.ts'
-import type { LocalChannel } from '../channel/local-channel.ts'
 import type { Collect } from '../operator/operator.ts'
 
 /** Shared by all writers of a subtask: true once some channel is full, until `Pressure.check`. */
@@ -20,7 +20,7 @@ export interface Pressure {
 }
 
 interface Target {
-  readonly channel: LocalChannel
+  readonly channel: ChannelSender
   values: unknown[]
   timestamps: number[]
 }
@@ -35,7 +35,7 @@ export class RecordWriter {
   constructor(init: {
     ship: Ship
     /** Indexed by subtask of the consumer; for 'forward' the one channel. */
-    channels: readonly LocalChannel[]
+    channels: readonly ChannelSender[]
     operator: string
     maxParallelism: number
     batchRecords: number

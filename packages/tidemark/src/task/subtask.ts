@@ -18,33 +18,28 @@
  *   ST-5  A subtask that ended its input leaves only after a checkpoint that covers its end is
  *         complete and all its commits are confirmed (FLIP-147's final checkpoint).
  *   ST-6  After failed, cancelled or finished nothing is sent and no operator is called.
+ *   ST-7  The end of data goes out when no operator of the chain has results still to come; until then
+ *         the subtask runs, and its checkpoints hold what is in flight.
  */
 import { assert, assertNever } from '../base/assert.ts'
 import { describeThrown, isStreamError, reportOf, type StreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
-import { settleAll, start, type Fiber, type Io } from '../base/io.ts'
+import { start, type Fiber } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
-import type { CheckpointBarrier, FromSubtask, StateSegment, ToSubtask } from '../base/protocol.ts'
+import type { CheckpointBarrier, FromSubtask, ToSubtask } from '../base/protocol.ts'
 import type { ChannelItem, DataBatch } from '../channel/items.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
-import type { OperatorSnapshot } from '../state/snapshot.ts'
-import { encodeSegment } from '../state/snapshot-format.ts'
-import { WatermarkValve, type ValveChange } from '../time/watermark-valve.ts'
+import { WatermarkValve, type ValveChange, type WatermarkHolder } from '../time/watermark-valve.ts'
 import type { Collect } from '../operator/operator.ts'
 import { isSource, type SourceOperator } from '../operator/source-operator.ts'
 import { BarrierHandler } from './barrier-handler.ts'
 import { E060_SUBTASK_FAILED } from './errors.ts'
 import type { InputGate } from './input-gate.ts'
-import type { NamedSnapshot, OperatorChain } from './operator-chain.ts'
+import type { OperatorChain } from './operator-chain.ts'
 import type { TaskOptions } from './options.ts'
 import { Pace } from './pace.ts'
 import type { Pressure } from './record-writer.ts'
-
-export interface SegmentWriter {
-  append(checkpoint: CheckpointId, bytes: Uint8Array): Io<{
-    file: string; offset: number; length: number; crc32: number
-  }>
-}
+import { writeSnapshot, type SegmentWriter } from './write-snapshot.ts'
 
 export interface SubtaskHost {
   send(message: FromSubtask): void
@@ -85,6 +80,7 @@ export class Subtask {
   #state: SubtaskState = 'created'
   #partial: { batch: DataBatch; collect: Collect; next: number } | undefined
   #sourceMayHaveMore = true
+  #inputEnded = false
   #lastCheckpoint: number
   #lastReportedComplete = 0
   #lastReportedCommitted = 0
@@ -98,7 +94,7 @@ export class Subtask {
     this.#pace = new Pace(init.options.batchRecords)
     this.#sourcePace = new Pace(init.options.sourceBatchRecords)
     const channels = init.gate.channels.length
-    this.#valve = channels === 0 ? undefined : new WatermarkValve(channels)
+    this.#valve = channels === 0 ? undefined : new WatermarkValve(channels, init.gate.channels.map(({ sender }) => sender))
     this.#chain = createChain({
       wake: () => {
         this.#sourceMayHaveMore = true
@@ -130,6 +126,11 @@ export class Subtask {
 
   get source(): SourceOperator | undefined {
     return this.#source
+  }
+
+  /** What holds event time back here: a split of a source, or the sender of an input channel. */
+  watermarkHolder(): WatermarkHolder | undefined {
+    return this.#source?.holder() ?? this.#valve?.holder()
   }
 
   get chain(): OperatorChain {
@@ -167,7 +168,7 @@ export class Subtask {
 
   get #inputReady(): boolean {
     if (this.#partial !== undefined) return true
-    if (this.#source !== undefined) return this.#state === 'running' && this.#sourceMayHaveMore
+    if (this.#source !== undefined) return this.#sourceMayHaveMore && !this.#inputEnded
     return this.#init.gate.ready
   }
 
@@ -179,8 +180,10 @@ export class Subtask {
           if (!this.#alive) return
           mail()
         }
+        this.#endOfData()
         this.#reportCommits()
-        if (this.#alive && !this.#inputReady) this.#chain.flush()
+        // What mail brought about (timers, results of calls) waits for no input that may never come.
+        if (this.#alive && (!this.#inputReady || this.#chain.busy)) this.#chain.flush()
         return
       }
       if (this.#blockedByOutput()) return
@@ -206,8 +209,10 @@ export class Subtask {
     const result = source.poll(records)
     this.#sourcePace.took(records, clock.monotonicMs() - began)
     if (source.takeSplitRequest()) this.#send({ kind: 'request-split', operator: source.name })
+    const aligned = source.takeAlignmentReport()
+    if (aligned !== undefined) this.#send({ kind: 'aligned-watermark', operator: source.name, ...aligned })
     if (result === 'end') {
-      this.#sourceMayHaveMore = false
+      this.#inputEnded = true
       this.#endOfData()
     } else if (result === 'pending') {
       this.#sourceMayHaveMore = false
@@ -245,7 +250,8 @@ export class Subtask {
       case 'end-of-data':
         this.#endedData.add(channel)
         this.#forward(this.#valve?.onFinished(channel))
-        if (this.#endedData.size === this.#init.gate.channels.length) this.#endOfData()
+        this.#inputEnded = this.#endedData.size === this.#init.gate.channels.length
+        this.#endOfData()
         break
       case 'end-of-partition':
         this.#barriers.onChannelEnded(channel)
@@ -290,7 +296,7 @@ export class Subtask {
   }
 
   #endOfData(): void {
-    assert(this.#state === 'running', 'data end once')
+    if (this.#state !== 'running' || !this.#inputEnded || this.#chain.inFlight) return
     this.#chain.broadcast({ kind: 'end-of-data' })
     this.#state = 'draining'
     this.#send({ kind: 'end-of-data' })
@@ -322,6 +328,10 @@ export class Subtask {
         break
       case 'no-more-splits':
         this.#requireSource(message.operator).noMoreSplits()
+        this.#sourceMayHaveMore = true
+        break
+      case 'group-watermark':
+        this.#requireSource(message.operator).onGroupWatermark(message.watermark)
         this.#sourceMayHaveMore = true
         break
       default:
@@ -398,7 +408,9 @@ export class Subtask {
       syncMs: cut - began,
       ...(lastChannel === undefined ? {} : { lastChannel }),
     }
-    const fiber = start(this.#writeSegments(id, parts), (outcome) => {
+    const { index, keyGroups, host: { segments } } = this.#init
+    const place = { subtask: index, keyGroups, segments, probe: ports.probe }
+    const fiber = start(writeSnapshot(place, id, parts), (outcome) => {
       this.#post(() => {
         if (this.#writing?.fiber === fiber) this.#writing = undefined
         if (!outcome.ok) {
@@ -415,26 +427,6 @@ export class Subtask {
       })
     })
     if (!fiber.settled) this.#writing = { id, fiber }
-  }
-
-  *#writeSegments(id: CheckpointId, parts: readonly NamedSnapshot[]): Io<StateSegment[]> {
-    const { index, keyGroups, host, ports } = this.#init
-    const outcomes = yield* settleAll(parts.map((part) => resolved(part.snapshot)))
-    const segments: StateSegment[] = []
-    for (const [i, outcome] of outcomes.entries()) {
-      if (!outcome.ok) throw outcome.error
-      const { operator } = parts[i] as NamedSnapshot
-      const keyed = outcome.value.keyed.length > 0
-      const encoded = encodeSegment({
-        operator, subtask: index, snapshot: outcome.value, ...(keyed ? { keyGroups } : {}),
-      })
-      ports.probe('task.snapshot.write')
-      const place = yield* host.segments.append(id, encoded.bytes)
-      segments.push({
-        operator, subtask: index, ...place, states: encoded.states, ...(keyed ? { keyGroups } : {}),
-      })
-    }
-    return segments
   }
 
   // ---- life -------------------------------------------------------------------------------------
@@ -480,10 +472,6 @@ export interface ChainHooks {
   fail(error: unknown): void
   /** Runs `mail` in the subtask's next step. */
   post(mail: () => void): void
-}
-
-function* resolved(snapshot: OperatorSnapshot | Io<OperatorSnapshot>): Io<OperatorSnapshot> {
-  return 'keyed' in snapshot ? snapshot : yield* snapshot
 }
 
 function asStreamError(thrown: unknown, subtask: string): StreamError {

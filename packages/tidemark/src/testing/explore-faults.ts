@@ -63,7 +63,7 @@ export function timingOut(sink: AnySink, strike: () => Strike): AnySink {
           yield* committer.commit(committables)
           if (when === 'after') throw new Error(`the answer to a commit was lost, ${INJECTED}`)
         },
-        removeAbandoned: (live) => committer.removeAbandoned(live),
+        removeAbandoned: (live, restored) => committer.removeAbandoned(live, restored),
       }
     },
   }

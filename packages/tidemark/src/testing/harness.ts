@@ -5,7 +5,8 @@
  * disk and a loop in which nothing is left to chance. Sources and sinks are replaced by name. Owns the
  * world that outlives processes: disk, feeds, recorders, clock.
  *
- *   HA-1  Every action returns when the job is at rest; no time passes but by `advance`.
+ *   HA-1  Every action returns when the job is at rest; no time passes but by `advance`. Promises of the
+ *         job's asynchronous functions that need no time have settled by then.
  *   HA-2  A failure of the job is thrown by the action that brought it about; there is no restart
  *         unless the test says `restore`.
  *   HA-3  A process that died does nothing any more.
@@ -106,7 +107,7 @@ export class Harness {
     }
     this.#requireUnfailed()
     feed.append(records)
-    this.#settle()
+    await this.#rest()
   }
 
   /** Event time of a source has come to `time`: what is earlier is late from here on. */
@@ -120,22 +121,22 @@ export class Harness {
     }
     this.#requireUnfailed()
     feed.append([new WatermarkMark(typeof time === 'number' ? time : time.getTime())])
-    this.#settle()
+    await this.#rest()
   }
 
   /** The end of one source, or of all; when all have ended the job finishes with a last checkpoint. */
   async end(source?: string): Promise<void> {
     this.#requireUnfailed()
     for (const feed of source === undefined ? this.#feeds.values() : [this.#feed(source)]) feed.end()
-    this.#settle()
+    await this.#rest()
   }
 
   /** Lets processing time pass. A timer for time t fires when the clock has passed t. */
   async advance(ms: number): Promise<void> {
     this.#requireUnfailed()
     assert(ms >= 0, 'time does not go back')
-    this.#loop.advance(ms, () => this.#settle())
-    this.#settle()
+    for (const _ of this.#loop.advance(ms)) await this.#rest()
+    await this.#rest()
   }
 
   /** All that a sink was given and did not lose in a crash, in the order of writing. */
@@ -207,6 +208,7 @@ export class Harness {
     if (this.status === 'running') this.#die()
     if (options.parallelism !== undefined) this.#parallelism = options.parallelism
     this.#start()
+    await this.#rest()
   }
 
   /** Checkpoint, then on from it with another parallelism. */
@@ -229,6 +231,7 @@ export class Harness {
     }
     for (const [name, recorder] of this.#recorders) recorder.reset(recorded.get(name) ?? [])
     this.#start()
+    await this.#rest()
   }
 
   async close(): Promise<void> {
@@ -277,6 +280,19 @@ export class Harness {
     })
     this.#process.start()
     this.#settle()
+  }
+
+  /**
+   * As `settle`; while asynchronous functions of the job have calls under way, on for as long as the
+   * event loop brings results without time passing. What waits for real time is not waited for.
+   */
+  async #rest(): Promise<void> {
+    this.#settle()
+    while (this.#process?.subtasks.some(({ chain }) => chain.inFlight) === true) {
+      await new Promise((resolve) => { setImmediate(resolve) })
+      if (this.#process?.subtasks.some(({ runnable }) => runnable) !== true) return
+      this.#settle()
+    }
   }
 
   /** Runs until the job is at rest, then says what became of it (HA-1, HA-2). */

@@ -93,8 +93,8 @@ export class ManualLoop implements Clock, Executor, Timers {
     }
   }
 
-  /** Lets time pass, stopping at each timer on the way; `settle` runs what it set off. */
-  advance(byMs: number, settle: () => void): void {
+  /** Lets time pass, stopping at each timer on the way, so that the caller can run what it set off. */
+  * advance(byMs: number): Generator<void, void, undefined> {
     const until = this.#nowMs + byMs
     for (;;) {
       const due = this.#timers.peek()
@@ -103,7 +103,7 @@ export class ManualLoop implements Clock, Executor, Timers {
       if (due.cancelled) continue
       this.#nowMs = Math.max(this.#nowMs, due.dueMs)
       due.fire()
-      settle()
+      yield
     }
     this.#nowMs = until
   }

@@ -48,6 +48,10 @@ export class OperatorHarness {
   readonly #outputs: HarnessOutput[] = []
   #taken = 0
   #checkpoints = 0
+  readonly #mail: (() => void)[] = []
+  #inStep = false
+  #closed = false
+  #failure: { readonly error: unknown } | undefined
   readonly metrics: OperatorMetrics = { late: 0, invalid: 0, dropped: 0 }
   readonly printed: { readonly label: string; readonly index: number; readonly text: string }[] = []
 
@@ -58,29 +62,29 @@ export class OperatorHarness {
     this.#time = new ManualTime(options.nowMs ?? 0)
     const context = this.#context()
     this.#operator = options.create?.(logical.spec, context) ?? createOperator(logical, context)
-    this.#operator.open?.()
+    this.#step(() => this.#operator.open?.())
     this.#fireDue()
   }
 
   /** Without `timestamp` the record has none; `input` is one of an operator with several. */
   send(value: unknown, timestamp: number = NO_TIMESTAMP, input = 0): void {
     const collect = this.#operator.inputs?.[input] ?? this.#operator.collect
-    collect(value, timestamp)
+    this.#step(() => collect(value, timestamp))
     this.#fireDue()
   }
 
   watermark(watermark: number): void {
-    this.#operator.onWatermark(watermark)
+    this.#step(() => this.#operator.onWatermark(watermark))
     this.#fireDue()
   }
 
   idle(idle: boolean): void {
-    this.#operator.onIdle(idle)
+    this.#step(() => this.#operator.onIdle(idle))
   }
 
   /** Moves the clock and fires what is due. */
   processingTime(nowMs: number): void {
-    this.#time.advance(nowMs)
+    this.#step(() => this.#time.advance(nowMs))
   }
 
   get nowMs(): number {
@@ -122,12 +126,44 @@ export class OperatorHarness {
   }
 
   close(): void {
+    this.#closed = true
     this.#operator.close?.()
   }
 
   /** Processing-time timers for a time already reached fire between two records, as in a task. */
   #fireDue(): void {
-    this.#time.advance(this.#time.now())
+    this.#step(() => this.#time.advance(this.#time.now()))
+  }
+
+  /** A call of the operator and the mail it leads to. What failed between two calls is thrown by the next. */
+  #step(call: () => void): void {
+    this.#throwFailure()
+    this.#inStep = true
+    try {
+      call()
+      for (let mail = this.#mail.shift(); mail !== undefined; mail = this.#mail.shift()) mail()
+    } finally {
+      this.#inStep = false
+    }
+    this.#throwFailure()
+  }
+
+  /** Mail from outside a call (a promise that settled) runs at once: there is no loop to wait for. */
+  #post(mail: () => void): void {
+    if (this.#closed) return
+    this.#mail.push(mail)
+    if (this.#inStep) return
+    try {
+      this.#step(() => {})
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure.error
   }
 
   #place() {
@@ -155,7 +191,10 @@ export class OperatorHarness {
         ? undefined
         : restoreOperator(restored.map((bytes) => decodeSegment(bytes)), place),
       wake: () => {},
-      fail: (error) => { throw error },
+      post: (mail) => this.#post(mail),
+      fail: (error) => {
+        this.#failure ??= { error }
+      },
       fence: () => wait((done) => done({ ok: true, value: undefined })),
       print: (label, index, text) => void this.printed.push({ label, index, text }),
     }
@@ -176,12 +215,17 @@ function finished(io: Io<OperatorSnapshot>): OperatorSnapshot {
   return snapshot
 }
 
-/** Operators under this harness do no I/O: whatever they ask of the outside is a mistake of the test. */
+/** Operators under this harness do no I/O: whatever they ask of storage is a mistake of the test. */
 function harnessPorts(time: ManualTime): Ports {
   const refuse = (): never => unreachable('an operator under the harness does no I/O')
   return {
     clock: { wallMs: () => time.now(), monotonicMs: () => time.now() },
-    timers: { after: refuse },
+    timers: {
+      after(delayMs, fire) {
+        const cancel = time.at(time.now() + delayMs, fire)
+        return { cancel }
+      },
+    },
     random: new Prng(1),
     executor: { post: refuse },
     storage: {

@@ -37,6 +37,15 @@ export class SplitWatermarks {
     return this.#idle
   }
 
+  /** The split that is furthest behind; undefined: there is none, or all are idle. */
+  get holder(): string | undefined {
+    let slowest: { readonly split: string; readonly watermark: number } | undefined
+    for (const [split, { watermark, idle }] of this.#parts) {
+      if (!idle && (slowest === undefined || watermark < slowest.watermark)) slowest = { split, watermark }
+    }
+    return slowest?.split
+  }
+
   get size(): number {
     return this.#parts.size
   }

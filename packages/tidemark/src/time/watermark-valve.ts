@@ -13,6 +13,8 @@
  *   WV-4  A finished channel (watermark MAX_TIMESTAMP, or `onFinished`) holds nothing back either, but
  *         it is not idle, and its MAX moves the others only when all have finished: otherwise one input
  *         that ends while the others rest would end event time for all (FLINK-38477).
+ *   WV-5  The holder is the aligned channel with the smallest watermark: until it moves, goes idle or
+ *         finishes, the merged watermark cannot rise. Only if there is none, one that has yet to catch up.
  *
  * Source: Flink StatusWatermarkValve.
  */
@@ -30,7 +32,16 @@ export interface ValveChange {
 
 export const NO_CHANGE: ValveChange = Object.freeze({ watermark: undefined, idle: undefined })
 
+/** Why the watermark is what it is: for whoever asks why a window does not fire. */
+export interface WatermarkHolder {
+  readonly watermark: number
+  /** Name of the sender (or split) that is furthest behind; undefined: all are idle or have finished. */
+  readonly heldBy: string | undefined
+  readonly idle: boolean
+}
+
 interface Channel {
+  readonly name: string
   watermark: number
   active: boolean
   aligned: boolean
@@ -42,10 +53,12 @@ export class WatermarkValve {
   #watermark = MIN_TIMESTAMP
   #idle = false
 
-  constructor(channels: number) {
+  /** `names`: of the senders, for `holder`. */
+  constructor(channels: number, names: readonly string[] = []) {
     assert(channels >= 1, 'a watermark valve has at least one channel')
     for (let i = 0; i < channels; i++) {
-      this.#channels.push({ watermark: MIN_TIMESTAMP, active: true, aligned: true, finished: false })
+      const name = names[i] ?? `channel ${i}`
+      this.#channels.push({ name, watermark: MIN_TIMESTAMP, active: true, aligned: true, finished: false })
     }
   }
 
@@ -56,6 +69,18 @@ export class WatermarkValve {
 
   get idle(): boolean {
     return this.#idle
+  }
+
+  /** WV-5. */
+  holder(): WatermarkHolder {
+    let slowest: Channel | undefined
+    for (const channel of this.#channels) {
+      if (!channel.active) continue
+      if (slowest !== undefined && slowest.aligned && !channel.aligned) continue
+      const better = slowest === undefined || (channel.aligned && !slowest.aligned)
+      if (better || channel.watermark < (slowest as Channel).watermark) slowest = channel
+    }
+    return { watermark: this.#watermark, heldBy: slowest?.name, idle: this.#idle }
   }
 
   onWatermark(index: number, watermark: number): ValveChange {

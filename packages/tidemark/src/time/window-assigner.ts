@@ -11,8 +11,13 @@
  * Source: Flink TimeWindow, Tumbling/SlidingEventTimeWindows, MergingWindowAssigner.
  */
 import { addSaturating, MAX_TIMESTAMP, MIN_TIMESTAMP } from '../base/time.ts'
-import type { TimeDomain, TriggerSpec, Window, WindowAssignerSpec } from '../graph/window-spec.ts'
+import type { CalendarSpec, TimeDomain, TriggerSpec, Window,
+  WindowAssignerSpec } from '../graph/window-spec.ts'
+import { Calendar, ZoneClock } from './calendar.ts'
 import { E024_IMPOSSIBLE_WINDOW } from './errors.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_HOURS = 24
 
 export const GLOBAL_WINDOW: Window = Object.freeze({ start: MIN_TIMESTAMP, end: MAX_TIMESTAMP })
 
@@ -56,6 +61,8 @@ export function assignWindows(spec: WindowAssignerSpec, time: number, value: unk
       }
       return windows
     }
+    case 'calendar':
+      return [new Calendar(spec).windowOf(time)]
     case 'session': {
       const gap = spec.gapMs(value)
       if (!Number.isSafeInteger(gap) || gap < 0) {
@@ -66,6 +73,15 @@ export function assignWindows(spec: WindowAssignerSpec, time: number, value: unk
     case 'global':
       return [GLOBAL_WINDOW]
   }
+}
+
+/** `assignWindows` for many records: calendars are asked once a window and not once a record. */
+export function windowAssigner(
+  spec: WindowAssignerSpec,
+): (time: number, value: unknown) => readonly Window[] {
+  if (spec.kind !== 'calendar') return (time, value) => assignWindows(spec, time, value)
+  const calendar = new Calendar(spec)
+  return (time) => [calendar.windowOf(time)]
 }
 
 /** Undefined for global windows, which know no time (Flink: isEventTime is false there). */
@@ -81,6 +97,7 @@ export function defaultTrigger(spec: WindowAssignerSpec): TriggerSpec {
 /** Refuses sizes, slides and offsets that Flink's assigners refuse. */
 export function checkAssigner(spec: WindowAssignerSpec): void {
   const { kind } = spec
+  if (kind === 'calendar') return checkCalendar(spec)
   if (kind !== 'tumbling' && kind !== 'sliding') return
   const steps = kind === 'tumbling' ? { size: spec.sizeMs } : { size: spec.sizeMs, slide: spec.slideMs }
   for (const [name, ms] of Object.entries(steps)) {
@@ -93,6 +110,24 @@ export function checkAssigner(spec: WindowAssignerSpec): void {
     throw E024_IMPOSSIBLE_WINDOW({
       kind, what: `its offset of ${spec.offsetMs} ms is not shorter than its step of ${step} ms`,
     })
+  }
+}
+
+function checkCalendar({ kind, unit, count, offsetMs, zone }: CalendarSpec): void {
+  const refuse = (what: string): never => {
+    throw E024_IMPOSSIBLE_WINDOW({ kind, what })
+  }
+  if (!Number.isSafeInteger(count) || count < 1) refuse(`it is of ${count} ${unit}s`)
+  if (unit === 'hour' && DAY_HOURS % count !== 0) refuse(`${count} hours do not divide a day`)
+  const stepMs = (unit === 'hour' ? 1 : DAY_HOURS) * HOUR_MS * (unit === 'month' ? 1 : count)
+  if (!Number.isSafeInteger(offsetMs) || Math.abs(offsetMs) >= stepMs) {
+    refuse(`its offset of ${offsetMs} ms is not shorter than ${stepMs} ms`)
+  }
+  try {
+    new ZoneClock(zone)
+  } catch (error) {
+    if (error instanceof RangeError) refuse(`its zone "${zone}" is not known`)
+    throw error
   }
 }
 

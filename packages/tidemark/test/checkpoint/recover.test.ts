@@ -33,6 +33,41 @@ function remove(world: World, path: string): void {
   if (inside === undefined) run(storage.unlink(`${DIR}/${path}`))
 }
 
+/** Documents of a state directory that are read whole, by name, while `during` runs. */
+function documentsRead(world: World, during: () => void): string[] {
+  const read: string[] = []
+  world.disk.onOperation = ({ operation, path }) => {
+    if (operation === 'readWhole') read.push(path.slice(DIR.length + 1))
+    return OK
+  }
+  during()
+  world.disk.onOperation = () => OK
+  return read
+}
+
+describe('what is read', () => {
+  test('RD-3: a start reads each document once, though it looks twice', () => {
+    const world = after(4)
+    const read = documentsRead(world, () => void opened(opening(world, world.disk.mount())))
+    expect(read.toSorted()).toEqual([
+      'checkpoints/2.manifest', 'checkpoints/3.manifest', 'checkpoints/4.manifest', 'epochs/1.start.json', 'job.json',
+    ])
+  })
+
+  test('RD-3: a writer reads nothing that it has read or completed; of another writer it reads what is new', () => {
+    const world = after(3)
+    const job = startJob(world, { everyMs: 0, retain: 2 })
+    const complete = (): void => job.coordinator.request('user')
+    expect(documentsRead(world, () => [1, 2, 3].forEach(complete))).toEqual([])
+    expect(job.completions.map(({ id }) => id)).toEqual([4, 5, 6])
+    // A copy of a manifest under a number of its own is damaged: nobody's guess, and left where it is.
+    const storage = world.disk.mount()
+    run(storage.link(`${DIR}/checkpoints/6.manifest`, `${DIR}/checkpoints/1.manifest`))
+    expect(documentsRead(world, complete)).toEqual(['checkpoints/1.manifest'])
+    expect(run(storage.list(`${DIR}/checkpoints`))).toEqual(['1.manifest', '6', '6.manifest', '7', '7.manifest'])
+  })
+})
+
 describe('start', () => {
   test('an empty directory starts empty; one with checkpoints restores the newest', () => {
     expect(opened(opening(new World(), new World().disk.mount())).restore).toBeUndefined()

@@ -78,10 +78,10 @@ describe('file sink', () => {
     writer.write({ a: 2 }, 0)
     expect(await visible(storage)).toEqual([])
     await run(committer.commit(committables))
-    expect(await visible(storage)).toEqual(['out-0-1-1.jsonl'])
+    expect(await visible(storage)).toEqual(['out-job1-0-1-1-1.jsonl'])
     expect(await rows(storage)).toEqual([{ a: 1, d: '1970-01-01T00:00:00.000Z', n: null }])
     writer.close()
-    expect(await names(storage)).toEqual(['out-0-1-1.jsonl'])
+    expect(await names(storage)).toEqual(['out-job1-0-1-1-1.jsonl'])
   })
 
   test('nothing written, nothing staged: no directory, no committable, and the commit of nothing is fine', async () => {
@@ -187,12 +187,35 @@ describe('file sink', () => {
     expect(await rows(storage)).toEqual([1])
   })
 
+  test('a commit that another writer makes between any two looks of ours is a commit that happened', async () => {
+    for (let moment = 0; moment < 4; moment++) {
+      const storage = await memoryWith({})
+      const writer = sink().createWriter(context(storage))
+      writer.write(1, 0)
+      const committables = await run(writer.prepareCommit(checkpointId(1)))
+      const other = sink().createCommitter(context(storage))
+      let operations = 0
+      const late = new Proxy(storage, {
+        get(target, name: keyof MemoryStorage) {
+          const operation = target[name] as (...args: unknown[]) => Io<unknown>
+          return function* (...args: unknown[]): Io<unknown> {
+            if (operations++ === moment) yield* other.commit(committables)
+            return yield* operation.apply(target, args)
+          }
+        },
+      })
+      await run(sink().createCommitter(context(late, { epoch: 2 })).commit(committables))
+      expect(operations).toBeGreaterThan(moment)
+      expect(await rows(storage)).toEqual([1])
+    }
+  })
+
   test('a final name with other content is E104, and what is staged stays', async () => {
     const storage = await memoryWith({})
     const writer = sink().createWriter(context(storage))
     writer.write(1, 0)
     const committables = await run(writer.prepareCommit(checkpointId(1)))
-    await run(storage.create(`${OUT}/out-0-1-1.jsonl`))
+    await run(storage.create(`${OUT}/out-job1-0-1-1-1.jsonl`))
     const commit = run(sink().createCommitter(context(storage)).commit(committables))
     await expect(commit).rejects.toMatchObject({ code: 'E104' })
     expect(await names(storage)).toHaveLength(2)
@@ -227,6 +250,32 @@ describe('file sink', () => {
     await run(sink().createCommitter(context(storage, { epoch: 3 })).removeAbandoned(live))
     const staged = [...live, ...others].map((committable) => (committable as { staged: string }).staged)
     expect(await names(storage)).toEqual(['.foreign', ...staged].sort())
+  })
+
+  test('output of a later checkpoint than the restored one is E113, and nothing is removed; of others it is none of ours', async () => {
+    const storage = await memoryWith({})
+    const commitAs = async (setup: Setup, checkpoint: number): Promise<void> => {
+      const writer = sink().createWriter(context(storage, setup))
+      writer.write(checkpoint, 0)
+      await run(sink().createCommitter(context(storage, setup)).commit(await run(writer.prepareCommit(checkpointId(checkpoint)))))
+      writer.close()
+    }
+    for (const checkpoint of [1, 2, 3]) await commitAs({}, checkpoint)
+    await commitAs({ jobId: 'job2' }, 9)
+    await commitAs({ operator: 'out2' }, 9)
+    const staging = sink().createWriter(context(storage))
+    staging.write(4, 0)
+    await run(staging.prepareCommit(checkpointId(4)))
+    const before = await names(storage)
+    const committer = sink().createCommitter(context(storage, { epoch: 2 }))
+    for (const restored of [1, 2]) {
+      await expect(run(committer.removeAbandoned([], checkpointId(restored)))).rejects.toMatchObject({
+        code: 'E113', details: { restored, newest: 3 }, place: { operator: 'out' },
+      })
+      expect(await names(storage)).toEqual(before)
+    }
+    await run(committer.removeAbandoned([], checkpointId(3)))
+    expect(await names(storage)).toEqual(await visible(storage))
   })
 
   test('a committable whose name leads out of the directory is refused', async () => {
@@ -294,7 +343,7 @@ describe('file sink', () => {
     expect(() => text.write({ z: 1 }, 0)).toThrow('"z"')
     expect(() => text.write(1, 0)).toThrow('no object')
     await run(sink().createCommitter(context(storage)).commit(await run(text.prepareCommit(checkpointId(1)))))
-    expect(textOf(await run(storage.readWhole(`${OUT}/out-0-1-1.csv`)))).toBe(
+    expect(textOf(await run(storage.readWhole(`${OUT}/out-job1-0-1-1-1.csv`)))).toBe(
       'a,b,c,d,e,f\n1,"x,""y""\n",1,,1970-01-01T00:00:00.000Z,[1]\n2,,,,,\n')
   })
 })

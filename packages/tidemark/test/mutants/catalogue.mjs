@@ -214,7 +214,10 @@ export const MUTANTS = [
   },
   {
     name: 'advanced-at-poll', class: 'G', bug: 'the position in a snapshot counts records that were read and not emitted',
-    patches: one('operator/source-operator.ts', 'reader === undefined ? position : reader.position(),', 'reader === undefined ? position : (reader.poll(1), reader.position()),'),
+    patches: one(
+      'operator/source-operator.ts', '? active.position : active.reader.position(),',
+      '? active.position : (active.reader.poll(1), active.reader.position()),',
+    ),
     by: seeds(400),
   },
   {
@@ -243,7 +246,7 @@ export const MUTANTS = [
   },
   {
     name: 'epoch-not-checked', class: 'P', bug: 'a writer that was succeeded completes a checkpoint',
-    patches: without('checkpoint/commit-manifest.ts', "    if (epoch !== manifest.epoch) return { kind: 'fenced', newest: epoch, holder }\n"),
+    patches: one('checkpoint/commit-manifest.ts', 'if (!(yield* stillMine(storage, directory, manifest.epoch)))', 'if (manifest.epoch < 0)'),
     by: suite('mutants/holes.test.ts', 'a writer that is succeeded while it links'),
   },
   {

@@ -45,7 +45,7 @@ function contextOf(more: Partial<OperatorContext>): OperatorContext {
     output: { collector: () => () => {}, watermark: () => {}, idle: () => {} },
     processingTime: { now: () => 0, at: () => () => {} },
     metrics: { late: 0, invalid: 0, dropped: 0 },
-    wake: () => {}, fail: () => {}, *fence() {}, print: () => {},
+    wake: () => {}, post: (mail) => mail(), fail: () => {}, *fence() {}, print: () => {},
     ...more,
   }
 }

@@ -6,6 +6,7 @@ import { Prng } from '../../src/base/prng.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../src/base/time.ts'
 import type { SourceOperatorSpec } from '../../src/graph/operator-spec.ts'
 import type { AnySource, Batch } from '../../src/graph/source.ts'
+import { AlignmentGroups } from '../../src/job/alignment-groups.ts'
 import { MemoryStorage } from '../../src/host/memory-storage.ts'
 import { Scheduler } from '../../src/host/simulator/scheduler.ts'
 import type { OperatorContext } from '../../src/operator/operator.ts'
@@ -71,7 +72,7 @@ function harness(definition: SourceOperatorSpec, restored?: RestoredOperator) {
         return () => timer.cancel()
       },
     },
-    wake: () => {}, fail: () => {}, print: () => {},
+    wake: () => {}, post: (mail) => mail(), fail: () => {}, print: () => {},
     *fence() {},
   }
   const source = new SourceOperator(definition, context)
@@ -220,4 +221,122 @@ describe('what does not fit', () => {
       expect(error).toMatchObject({ code: 'E013', place: { position: 'a, row 0' } })
     }
   })
+})
+
+/** Splits side by side that never wait. */
+const spread = { assignment: 'spread' as const }
+const watermarksOf = (log: readonly string[]): string[] => log.filter((line) => line.startsWith('wm'))
+
+describe('the job\'s own watermarks', () => {
+  /** A record that says so closes the time before it. */
+  const marked = {
+    create: () => ({ seen: 0, closed: undefined as number | undefined }),
+    onEvent: (state: { seen: number; closed: number | undefined }, time: number, row: { end?: boolean }) =>
+      ({ seen: state.seen + 1, closed: row.end === true ? time : state.closed }),
+    watermark: (state: { seen: number; closed: number | undefined }) => state.closed,
+  }
+  const data = { a: [{ at: 5 }, { at: 9, end: true }, { at: 12 }, { at: 11, end: true }, { at: 30, end: true }] }
+
+  test('they are what the generator says of each split, and never go back', () => {
+    const { source, log } = harness(spec(data, { watermarks: marked }))
+    assign(source, 'a')
+    source.noMoreSplits()
+    while (source.poll(1) !== 'end');
+    expect(watermarksOf(log)).toEqual(['wm 9', 'wm 11', 'wm 30', 'wm MAX'])
+  })
+
+  test('SO-5: the state of the generator is restored with the position, at any moment', () => {
+    const counting = { ...marked, watermark: ({ seen }: { seen: number }) => seen }
+    for (let polls = 0; polls <= 5; polls++) {
+      const first = harness(spec(data, { watermarks: counting }))
+      assign(first.source, 'a')
+      for (let i = 0; i < polls; i++) first.source.poll(1)
+      const second = harness(spec(data, { watermarks: counting }), restoredFrom(first.source))
+      second.source.noMoreSplits()
+      while (second.source.poll(1) !== 'end');
+      expect(watermarksOf([...first.log, ...second.log])).toEqual([1, 2, 3, 4, 5].map((n) => `wm ${n}`).concat('wm MAX'))
+    }
+  })
+
+  test('what is no time is refused', () => {
+    const { source } = harness(spec(data, { watermarks: { ...marked, watermark: () => Number.NaN } }))
+    assign(source, 'a')
+    expect(() => source.poll(1)).toThrow(expect.objectContaining({ code: 'E142' }))
+  })
+})
+
+test('event times of the connector are used where the job says nothing of them', () => {
+  const batches: Batch<unknown>[] = [{ records: ['x', 'y'], malformed: [], eventTimes: [7, 9], place: () => '' }]
+  const openSplit = () => ({ poll: () => batches.shift() ?? ('end' as const), position: () => 0, close: () => {} })
+  const { eventTime: _own, ...silent } = spec({}, {}, { openSplit })
+  const { source, log } = harness(silent)
+  assign(source, 'a')
+  source.poll(10)
+  expect(log).toEqual(['7', '9', 'wm 8'])
+})
+
+describe('alignment', () => {
+  const alignment = { group: 'g', maxDriftMs: 10 }
+  const every = (step: number, n = 40): Row[] => rows(...Array.from({ length: n }, (_, i) => i * step))
+
+  test('SO-4: of the splits of one source none is read while it is too far ahead, and none is idle for that', () => {
+    const { source, log, scheduler } = harness(spec({ a: every(10), b: every(1) }, { alignment, idleAfterMs: 50 }, spread))
+    source.open()
+    assign(source, 'a', 'b')
+    let largest = 0
+    let smallest = 0
+    for (let i = 0; i < 60; i++) {
+      const before = log.length
+      source.poll(1)
+      scheduler.step([])
+      const emitted = log.slice(before).filter((line) => /^\d+$/.test(line)).map(Number)
+      for (const time of emitted) largest = Math.max(largest, time)
+      smallest = Math.max(smallest, source.watermark)
+      // The split ahead was at most the drift ahead before its last record, which is 10 later.
+      expect(largest - smallest).toBeLessThanOrEqual(10 + 10 + 1 + 10)
+    }
+    expect(log).not.toContain('idle')
+    source.noMoreSplits()
+    while (source.poll(1) !== 'end');
+    expect(log.filter((line) => /^\d+$/.test(line))).toHaveLength(80)
+  })
+
+  test('between sources: the one behind is never held, the one ahead goes on when it is told', () => {
+    const groups = new AlignmentGroups()
+    const fast = harness(spec({ a: every(10) }, { alignment }))
+    const slow = harness(spec({ b: every(1) }, { alignment }))
+    const sources = [fast.source, slow.source]
+    assign(fast.source, 'a')
+    assign(slow.source, 'b')
+    for (const source of sources) source.noMoreSplits()
+    const ended = new Set<number>()
+    let largestGap = 0
+    for (let turn = 0; ended.size < 2; turn++) {
+      expect(turn).toBeLessThan(1000)
+      const index = turn % 2
+      if (ended.has(index)) continue
+      if (sources[index]!.poll(1) === 'end') ended.add(index)
+      const report = sources[index]!.takeAlignmentReport()
+      if (report === undefined) continue
+      const { smallest, members } = groups.report('g', { subtask: { vertex: index, subtask: 0 }, operator: 'in' }, report.watermark)
+      for (const { subtask } of members) sources[subtask.vertex]!.onGroupWatermark(smallest)
+      if (turn > 4 && !ended.has(1)) largestGap = Math.max(largestGap, fast.source.watermark - slow.source.watermark)
+    }
+    expect(largestGap).toBeGreaterThan(0)
+    expect(largestGap).toBeLessThanOrEqual(10 + 10 + 10 / 4)
+    expect([fast, slow].map(({ log }) => log.filter((line) => /^\d+$/.test(line)).length)).toEqual([40, 40])
+  })
+})
+
+test('the holder is the split that is furthest behind', () => {
+  const { source } = harness(spec({ a: rows(5, 6), b: rows(2, 9) }, {}, spread))
+  expect(source.holder()).toEqual({ watermark: MIN_TIMESTAMP, heldBy: undefined, idle: false })
+  assign(source, 'a', 'b')
+  source.poll(1)
+  expect(source.holder()).toMatchObject({ heldBy: 'b' })
+  source.poll(1)
+  expect(source.holder()).toEqual({ watermark: 1, heldBy: 'b', idle: false })
+  source.poll(1)
+  source.poll(1)
+  expect(source.holder()).toEqual({ watermark: 5, heldBy: 'a', idle: false })
 })

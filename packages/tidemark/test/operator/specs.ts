@@ -17,6 +17,17 @@ export const countAndSum: AggregateSpec<Row, { count: number; sum: number }, rea
   merge: (a, b) => ({ count: a.count + b.count, sum: a.sum + b.sum }),
 }
 
+/** The same, declared exact, which it is for whole numbers: sliding windows of it share panes. */
+export const exactCountAndSum: typeof countAndSum = {
+  ...countAndSum,
+  exact: true,
+  merge(a, b) {
+    a.count += b.count
+    a.sum += b.sum
+    return a
+  },
+}
+
 export const keyOfRow = (row: Row): string => row[0]
 
 export function aggregateWindow(
@@ -30,6 +41,13 @@ export function aggregateWindow(
     },
     ...more,
   }
+}
+
+/** A window of `exactCountAndSum`. */
+export function exactWindow(assigner: WindowSpec['assigner'], more: Partial<WindowSpec> = {}): WindowSpec {
+  const window = aggregateWindow(assigner, more)
+  if (window.compute.kind !== 'aggregate') throw new Error('an aggregate window aggregates')
+  return { ...window, compute: { ...window.compute, aggregate: exactCountAndSum } }
 }
 
 export const tumbling = (sizeMs: number, offsetMs = 0): WindowSpec['assigner'] =>

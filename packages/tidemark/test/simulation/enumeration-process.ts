@@ -92,6 +92,7 @@ export class SmallProcess {
   readonly storage: SimulatedStorage
   readonly completed: number[] = []
   readonly aborted: number[] = []
+  restarts = 0
   readonly probes: string[] = []
   /** The directory was opened: its term is on the disk. */
   started = false
@@ -136,7 +137,7 @@ export class SmallProcess {
       },
       onCheckpoint: ({ id }) => void this.completed.push(id),
       onCheckpointFailed: (id) => void this.aborted.push(id),
-      onRestart: () => {},
+      onRestart: () => void (this.restarts += 1),
       onEnd: (end) => {
         this.end = end
       },

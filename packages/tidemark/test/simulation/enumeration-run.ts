@@ -5,6 +5,7 @@
  * could leave at that moment are taken (the end of the process alone is one of them); states that read the
  * same and of which the same is known are judged once. The judgement: start again, finish, compare.
  */
+import { assert } from '../../src/base/assert.ts'
 import { crc32 } from '../../src/base/crc32.ts'
 import { checkpointId } from '../../src/base/ids.ts'
 import { parseManifest, type Manifest } from '../../src/checkpoint/manifest.ts'
@@ -18,6 +19,8 @@ export interface CrashWorld {
   readonly plan: Plan
   /** What an operation comes to; the default is that it succeeds. */
   readonly fate?: (info: OperationInfo) => Fate
+  /** Nothing is appended while crashes are enumerated: there is no last write that could be torn. */
+  readonly writesNothing?: true
   /** Calls `lab.enumerate()` where crashes begin to be enumerated. */
   live(lab: Lab): void
 }
@@ -33,9 +36,9 @@ export interface Enumeration {
   readonly crashPoints: number
   readonly states: number
   readonly distinct: number
-  /** Points where bytes were kept as a whole or not at all; points with too many states for all subsets. */
-  readonly coarse: number
-  readonly partial: number
+  /** Points at which the last write was not synced, so that it was torn; those with too many states for all files. */
+  readonly torn: number
+  readonly lastOnly: number
   readonly problems: readonly string[]
 }
 
@@ -63,29 +66,42 @@ export class Lab {
 
 const MOST_PROBLEMS = 5
 
-/** `torn`: also with parts of the unsynced bytes, as far as that are not too many states. */
-export function enumerateCrashes(world: CrashWorld, torn: boolean): Enumeration {
+/**
+ * Of the unsynced bytes parts survive too: of the file that was written last, or, with `every`, of every file, as
+ * far as that are not too many states.
+ */
+export function enumerateCrashes(world: CrashWorld, every: boolean): Enumeration {
   const problems: string[] = []
   const judged = new Set<string>()
   let enumerating = false
   let crashPoints = 0
   let states = 0
-  let coarse = 0
-  let partial = 0
+  let torn = 0
+  let lastOnly = 0
+  let written: string | undefined
   const { poison: _poison, ...calm } = world.plan
   // Nothing but the final checkpoint: the job goes on in as few steps as possible.
   const graph = graphOf({ ...calm, every: 1_000_000 })
   const lab = new Lab(world.plan, () => {
     enumerating = true
   })
+  const statesNow = (): readonly SimulatedDirectory[] => {
+    const file = written === undefined ? undefined : lab.disk.lookup(written)
+    const only = file instanceof SimulatedFile && !file.durable ? file : undefined
+    if (only !== undefined) torn += 1
+    const all = every ? legalStates(lab.disk, 'every') : undefined
+    if (all !== undefined) return all
+    if (every) lastOnly += 1
+    const last = legalStates(lab.disk, { only })
+    assert(last !== undefined, 'too many states of a disk even with one torn file')
+    return last
+  }
   const crash = (where: string): void => {
     crashPoints += 1
-    const possible = legalStates(lab.disk, torn)
-    states += possible.states.length
-    if (possible.grain === 'coarse') coarse += 1
-    if (possible.grain === 'part') partial += 1
+    const possible = statesNow()
+    states += possible.length
     const known: Known = { completed: lab.completed(), fresh: lab.fresh }
-    for (const root of possible.states) {
+    for (const root of possible) {
       const id = `${known.completed} ${known.fresh} ${imageOf(root)}`
       if (judged.has(id)) continue
       judged.add(id)
@@ -96,11 +112,12 @@ export function enumerateCrashes(world: CrashWorld, torn: boolean): Enumeration 
   }
   lab.disk.onOperation = (info) => {
     if (enumerating) crash(`before ${info.operation} ${info.path} (operation ${info.index})`)
+    if (info.operation === 'append') written = info.path
     return world.fate?.(info) ?? OK
   }
   world.live(lab)
   if (enumerating) crash('after the last operation')
-  return { world: world.name, crashPoints, states, distinct: judged.size, coarse, partial, problems }
+  return { world: world.name, crashPoints, states, distinct: judged.size, torn, lastOnly, problems }
 }
 
 /** Undefined if the job goes on from there to exactly the right output. */

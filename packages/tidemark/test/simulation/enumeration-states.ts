@@ -5,7 +5,9 @@
  * choices, turned like an odometer, until each combination was there once.
  *
  *   EN-1  Of each name every prefix of its unsynced changes survives, independently of other names.
- *   EN-2  Of unsynced bytes survive none, all, or a part; in the fine grain each page may also be zeros.
+ *   EN-2  Of the unsynced bytes of a file survive none, half or all, and of all of them any page may be zeros:
+ *         either of the file that was written last, or of every file, and then also all but the last byte,
+ *         and zeros in a part. Of other files survive none or all.
  *   EN-3  Two states that read the same are one: `image` is equal iff names, links and bytes are equal.
  */
 import { crc32 } from '../../src/base/crc32.ts'
@@ -15,8 +17,8 @@ import type { Random, Storage } from '../../src/base/ports.ts'
 import { SimulatedDirectory, type SimulatedFile } from '../../src/host/simulator/inodes.ts'
 import { SimulatedDisk } from '../../src/host/simulator/storage.ts'
 
-/** Twelve operations that may or may not have reached the disk. */
-const MOST_STATES = 2 ** 12
+/** Thirteen operations that may or may not have reached the disk, or twelve and a torn file. */
+const MOST_STATES = 2 ** 13
 /** A larger choice is about bytes, not about changes of a name. */
 const MOST_CHANGES = 7
 
@@ -25,23 +27,27 @@ interface Choice {
   readonly of: number
 }
 
+/** Of which files the unsynced bytes are torn apart. */
+export type Torn = 'every' | { readonly only: SimulatedFile | undefined }
+
 class Tape implements Random {
-  readonly #fine: boolean
+  /** What may be left of the bytes that are asked about next. */
+  torn: 'whole' | 'torn' | 'finely' = 'whole'
   #choices: Choice[] = []
   #at = 0
-
-  constructor(fine: boolean) {
-    this.#fine = fine
-  }
+  #zeros = false
 
   below(bound: number): number {
     if (bound <= MOST_CHANGES) return this.#choose(bound)
-    const kept = this.#choose(this.#fine ? 3 : 2)
-    return kept === 2 ? Math.floor(bound / 2) : kept * (bound - 1)
+    const all = bound - 1
+    const kept = [0, all, Math.floor(bound / 2), all - 1]
+    const chosen = kept[this.#choose({ whole: 2, torn: 3, finely: 4 }[this.torn])] as number
+    this.#zeros = this.torn === 'finely' || (this.torn === 'torn' && chosen === all)
+    return chosen
   }
 
   chance(): boolean {
-    return this.#fine && this.#choose(2) === 1
+    return this.#zeros && this.#choose(2) === 1
   }
 
   uint32(): number {
@@ -69,25 +75,31 @@ class Tape implements Random {
   }
 }
 
-export interface States {
-  readonly states: readonly SimulatedDirectory[]
-  /** 'fine': with torn bytes; 'coarse': all subsets of whole operations; 'part': too many for all of them. */
-  readonly grain: 'fine' | 'coarse' | 'part'
+/** The copies of a power cut, of which each is looked up right before it is made: tells whose turn it is. */
+class CopiesInTurn<K, V> extends Map<K, V> {
+  readonly #turn: (original: unknown) => void
+
+  constructor(turn: (original: unknown) => void) {
+    super()
+    this.#turn = turn
+  }
+
+  override get(original: K): V | undefined {
+    this.#turn(original)
+    return super.get(original)
+  }
 }
 
-export function legalStates(disk: SimulatedDisk, torn: boolean): States {
-  const fine = torn ? statesBy(disk, true) : undefined
-  if (fine !== undefined) return { states: fine, grain: 'fine' }
-  const coarse = statesBy(disk, false)
-  return coarse === undefined ? { states: [], grain: 'part' } : { states: coarse, grain: 'coarse' }
-}
-
-function statesBy(disk: SimulatedDisk, fine: boolean): SimulatedDirectory[] | undefined {
-  const tape = new Tape(fine)
+/** Undefined if there are more than can be gone through. */
+export function legalStates(disk: SimulatedDisk, torn: Torn): SimulatedDirectory[] | undefined {
+  const tape = new Tape()
   const states: SimulatedDirectory[] = []
+  const turn = (inode: unknown): void => {
+    tape.torn = torn === 'every' ? 'finely' : torn.only === inode ? 'torn' : 'whole'
+  }
   do {
     if (states.length === MOST_STATES) return undefined
-    states.push(disk.root.afterPowerCut(tape, 'some', new Map()))
+    states.push(disk.root.afterPowerCut(tape, 'some', new CopiesInTurn(turn)))
   } while (tape.next())
   return states
 }

@@ -1,7 +1,7 @@
 /** The small worlds whose crashes are enumerated; each does one thing that must survive a crash anywhere. */
-import type { Fate } from '../../src/host/simulator/storage.ts'
-import { OK, type OperationInfo } from '../../src/host/simulator/storage.ts'
+import { assert } from '../../src/base/assert.ts'
 import { Prng } from '../../src/base/prng.ts'
+import { OK, type Fate, type OperationInfo } from '../../src/host/simulator/storage.ts'
 import { graphOf, type Plan, type SmallProcess } from './enumeration-process.ts'
 import type { CrashWorld, Lab } from './enumeration-run.ts'
 
@@ -111,6 +111,7 @@ export const crashWorlds = (): readonly CrashWorld[] => [
   {
     name: 'collection of two checkpoints',
     plan: { ...PLAN, records: 16 },
+    writesNothing: true,
     live(lab) {
       const first = lab.process({ graph: graphOf({ ...lab.plan, retain: 3 }) })
       first.start().run(completions(first, 3))
@@ -142,12 +143,15 @@ export const crashWorlds = (): readonly CrashWorld[] => [
   },
   {
     name: 'a restart within a process',
-    plan: { ...PLAN, poison: 6 },
+    plan: { ...PLAN, poison: 4 },
     live(lab) {
       const process = lab.process()
-      process.start().run(completions(process, 1))
+      process.start().run(() => process.restarts === 1)
+      assert(process.completed.length > 0, 'there is nothing to go back to')
       lab.enumerate()
-      process.run(completions(process, 2))
+      const resumed = (): number => process.probes.filter((step) => step === 'run.resume').length
+      const before = resumed()
+      process.run(() => resumed() > before)
     },
   },
   {

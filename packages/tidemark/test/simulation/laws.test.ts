@@ -13,6 +13,8 @@ interface BrokenLaw {
   readonly patches: readonly Patch[]
   /** Must be noticed by then. */
   readonly withinSeeds: number
+  /** As what; default: anything. */
+  readonly as?: Simulator.Violation['kind']
 }
 
 const BROKEN: readonly BrokenLaw[] = [
@@ -59,14 +61,85 @@ const BROKEN: readonly BrokenLaw[] = [
     }],
     withinSeeds: 400,
   },
+  {
+    name: 'full-outputs-are-not-obeyed',
+    law: 'CN-4: a subtask takes no input while an output is full, so no channel outgrows its bound',
+    patches: [{
+      file: 'task/subtask.ts',
+      find: '    return pressure.full || this.#chain.busy\n',
+      replace: '    return this.#chain.busy\n',
+    }],
+    withinSeeds: 20,
+    as: 'broken-law',
+  },
+  {
+    name: 'full-one-batch-late',
+    law: 'CN-4: a channel is full as soon as it holds as many batches as it may',
+    patches: [{
+      file: 'channel/local-channel.ts',
+      find: 'return this.#batches >= this.#capacity',
+      replace: 'return this.#batches > this.#capacity + 1',
+    }],
+    withinSeeds: 20,
+    as: 'broken-law',
+  },
+  {
+    name: 'batches-too-large',
+    law: 'CN-4: no batch is larger than it may be',
+    patches: [{
+      file: 'task/record-writer.ts',
+      find: 'target.values.length >= this.#batchRecords',
+      replace: 'target.values.length > this.#batchRecords',
+    }],
+    withinSeeds: 20,
+    as: 'broken-law',
+  },
+  {
+    name: 'idleness-kept-back',
+    law: 'CX-4: event time goes on without a split that is silent',
+    patches: [{
+      file: 'time/watermark-generator.ts',
+      find: 'return this.#nowMs() - this.#quietSince > this.#timeoutMs',
+      replace: 'return false',
+    }],
+    withinSeeds: 100,
+    as: 'inconsistent-checkpoint',
+  },
+  {
+    name: 'waiting-for-no-clock',
+    law: 'CX-1: timers of the clock are part of a checkpoint',
+    patches: [{
+      file: 'operator/timer-service.ts',
+      find: "(['event', 'processing'] as const).map",
+      replace: "(['event'] as const).map",
+    }],
+    withinSeeds: 100,
+    as: 'inconsistent-checkpoint',
+  },
+  {
+    name: 'late-is-dropped',
+    law: 'a record that comes too late goes to the late output',
+    patches: [{
+      file: 'operator/window-late.ts',
+      find: '    collect(late, timestamp)\n',
+      replace: '    if (late.lateByMs < 100) collect(late, timestamp)\n',
+    }],
+    withinSeeds: 100,
+    as: 'inconsistent-checkpoint',
+  },
 ]
 
-for (const { name, law, patches, withinSeeds } of BROKEN) {
+for (const { name, law, patches, withinSeeds, as } of BROKEN) {
   test(`broken on purpose, noticed: ${law}`, async () => {
     const url = copyWithPatches(name, patches, 'host/simulator/simulator.js')
     const { simulate } = (await import(/* @vite-ignore */ url)) as typeof Simulator
     let seed = 1
-    while (seed <= withinSeeds && simulate(seed).violation === undefined) seed += 1
-    expect(seed).toBeLessThanOrEqual(withinSeeds)
+    let found = simulate(seed).violation
+    while (found === undefined && seed < withinSeeds) {
+      seed += 1
+      found = simulate(seed).violation
+    }
+    expect(found).toBeDefined()
+    if (as !== undefined) expect(found?.kind).toBe(as)
   }, 240_000)
 }

@@ -108,3 +108,37 @@ test('the end of all inputs gives MAX also where the last of them was idle', () 
   expect(valve.onIdle(1, true)).toEqual({ watermark: undefined, idle: true })
   expect(valve.onFinished(1)).toEqual({ watermark: MAX_TIMESTAMP, idle: false })
 })
+
+test('WV-5: whatever the others say, the watermark does not rise before its holder moves, and then it does', () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }).chain((n) => fc.tuple(fc.constant(n), commands(n))), ([n, script]) => {
+    const valve = new WatermarkValve(n, ['a', 'b', 'c', 'd'])
+    for (const command of script) run(valve, command)
+    const { watermark, heldBy, idle } = valve.holder()
+    expect([watermark, idle]).toEqual([valve.watermark, valve.idle])
+    const holder = heldBy === undefined ? -1 : ['a', 'b', 'c', 'd'].indexOf(heldBy)
+    if (watermark === MAX_TIMESTAMP) return
+    for (let ch = 0; ch < n; ch++) if (ch !== holder) valve.onWatermark(ch, 1_000_000)
+    if (holder < 0) {
+      expect(valve.watermark).toBe(watermark)
+      return
+    }
+    const before = valve.watermark
+    valve.onWatermark(holder, 999_999)
+    expect(valve.watermark).toBeGreaterThan(watermark)
+    // Only where the holder had yet to catch up could the others move without it.
+    if (before !== watermark) expect(before).toBe(1_000_000)
+  }), { numRuns: 500 })
+})
+
+test('the holder is named', () => {
+  const valve = new WatermarkValve(3, ['0/0', '0/1', '1/0'])
+  valve.onWatermark(0, 5)
+  valve.onWatermark(1, 3)
+  valve.onWatermark(2, 9)
+  expect(valve.holder()).toEqual({ watermark: 3, heldBy: '0/1', idle: false })
+  valve.onIdle(1, true)
+  expect(valve.holder()).toEqual({ watermark: 5, heldBy: '0/0', idle: false })
+  valve.onFinished(0)
+  valve.onIdle(2, true)
+  expect(valve.holder()).toEqual({ watermark: 9, heldBy: undefined, idle: true })
+})

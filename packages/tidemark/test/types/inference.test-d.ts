@@ -5,8 +5,8 @@ import { aggregator, avg, collectAll, count, min, sum } from '../../src/api/aggr
 import { job } from '../../src/api/job.ts'
 import { sideOutput } from '../../src/api/process.ts'
 import { state } from '../../src/api/state.ts'
-import { countTrigger, deltaEvictor } from '../../src/api/triggers.ts'
-import { globalWindow, session, sliding, tumbling } from '../../src/api/windows.ts'
+import { countTrigger, deltaEvictor, deltaTrigger, purging, trigger } from '../../src/api/triggers.ts'
+import { calendar, countWindow, globalWindow, session, sliding, tumbling } from '../../src/api/windows.ts'
 import { flights, is, items, parts, upsert, type Equal, type Flight, type RecordOf } from './fixtures.ts'
 
 job('stateless', (j) => {
@@ -44,6 +44,17 @@ job('sources', (j) => {
 
   const plain = j.from('plain', items(flights), { eventTime: (f) => f.date, outOfOrder: 0 })
   is<Equal<RecordOf<typeof plain>, Flight>>()
+  j.from('marked', items(flights), {
+    eventTime: (f) => f.date, align: { group: 'g', maxDrift: '1m' },
+    watermarks: {
+      create: () => 0,
+      onEvent: (seen: number, eventTime, flight) => {
+        is<Equal<typeof flight, Flight>>()
+        return Math.max(seen, eventTime)
+      },
+      watermark: (seen) => seen - 1,
+    },
+  })
   // @ts-expect-error event time is a Date or a number
   j.from('text', items(flights), { eventTime: (f) => f.origin })
   // @ts-expect-error a policy that does not exist
@@ -99,6 +110,34 @@ job('windows', (j) => {
   is<Equal<RecordOf<typeof last>, number>>()
   is<Equal<RecordOf<typeof last.side.empty>, Date>>()
   is<Equal<RecordOf<typeof last.late>['record'], Flight>>()
+
+  keyed.window('zone', tumbling('1d', { zone: 'Europe/Berlin' }), { early: '10s' }).count()
+  keyed.window('month', calendar('month', { zone: 'UTC', offset: '6h' })).count()
+  const hundred = keyed.window('hundred', countWindow(100)).count()
+  is<Equal<RecordOf<typeof hundred>['key'], string>>()
+  keyed.window('last-hundred', countWindow(100, { every: 10 })).max((f) => f.delay)
+  keyed.window('jump', globalWindow(), {
+    trigger: purging(deltaTrigger<Flight>({ threshold: 5, delta: (last, f) => f.delay - last.delay })),
+  }).count()
+  const third = trigger<Flight, { n: number }>('every third', {
+    onElement(flight, { state, timer, end }) {
+      is<Equal<typeof flight, Flight>>()
+      const seen = (state.get()?.n ?? 0) + 1
+      state.set({ n: seen % 3 })
+      timer.at(end)
+      return seen === 3 ? 'fire' : 'continue'
+    },
+    onMerge: (states, { state }) => state.set({ n: states.reduce((sum, { n }) => sum + n, 0) % 3 }),
+  })
+  keyed.window('third', tumbling('1h'), { trigger: third }).count()
+  // @ts-expect-error the answers of a trigger are four words
+  trigger<Flight>('loud', { onElement: () => 'shout' })
+  // @ts-expect-error a trigger of other records
+  j.from('numbers', items([1, 2])).windowAll('wrong', globalWindow(), { trigger: third }).count()
+  // @ts-expect-error no such part of a calendar
+  calendar('fortnight', { zone: 'UTC' })
+  // @ts-expect-error the calendar of which zone?
+  calendar('day', {})
 
   const all = j.from('all', items(flights)).windowAll('total', tumbling('1d', { offset: '-8h' })).count()
   is<Equal<RecordOf<typeof all>, { readonly start: Date; readonly end: Date; readonly value: number }>>()

@@ -1,123 +1,31 @@
 /**
  * What a simulated job does with its records, and the same again as a plain loop.
  *
- * Each branch is a small pipeline of the public API that ends in a files sink, next to `expect`, which
- * computes its output lines from all records at once. The two share no code: that is the oracle.
- *
- *   BR-1  The lines of a branch do not depend on the order in which records of different splits come.
+ * Each branch is a small pipeline of the public API that ends in a files sink, next to `lines`, which
+ * computes its output from the records. The two share no code: that is the oracle. Here are the branches
+ * without windows, and the drawing; the others are in window-branches.ts and late-branch.ts.
  */
-import { count, max, sum } from '../../api/aggregates.ts'
 import { state } from '../../api/state.ts'
-import type { Stream } from '../../api/streams.ts'
-import { sliding, tumbling } from '../../api/windows.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
-import type { Key } from '../../graph/key.ts'
-import type { Row } from './inputs.ts'
-
-type Rows = Stream<Row, 'exactly-once'>
-
-export interface Branch {
-  /** Plain data: printed with a failing seed. */
-  readonly plan: Readonly<Record<string, unknown>>
-  readonly directories: readonly string[]
-  build(rows: Rows): void
-  expect(rows: readonly Row[]): readonly unknown[]
-  /** Its keyed state after `rows`, against a fold over them: what is wrong, if anything. */
-  checkState?(rows: readonly Row[], state: (operator: string, name: string) => ReadonlyMap<Key, unknown>): string | undefined
-}
+import { Bag, checkCounts, countKeys, stateOf, type Branch, type Moment } from './branch.ts'
+import { BEGIN_MS, type InputKind, type Row } from './inputs.ts'
+import { lateBranch } from './late-branch.ts'
+import { cascadeBranch, sessionBranch, slidingBranch, tumblingBranch } from './window-branches.ts'
 
 type Draw = (random: Prng, name: string) => Branch
 
-const KINDS: readonly Draw[] = [
-  tumblingBranch, slidingBranch, processBranch, rollingBranch, cascadeBranch, flatBranch,
-]
+/** Their results are the same whatever comes late. */
+const TIMELESS: readonly Draw[] = [rollingBranch, flatBranch, waitingBranch]
+const WINDOWS: readonly Draw[] = [tumblingBranch, slidingBranch, sessionBranch]
+/** Not windows over windows where a source is silent: idleness reaches the subtasks of a stage one by one. */
+const ONE_STAGE: readonly Draw[] = [...WINDOWS, processBranch, ...TIMELESS]
+const ALL: readonly Draw[] = [cascadeBranch, ...ONE_STAGE]
 
-export function drawBranches(random: Prng, howMany: number): Branch[] {
-  return Array.from({ length: howMany }, (_, i) => random.pick(KINDS)(random, `b${i}`))
-}
-
-const floor = (at: number, size: number, offset: number): number => Math.floor((at - offset) / size) * size + offset
-
-/** Compares numbers per key with how many of `keys` are that key. */
-function checkCounts(what: string, keys: readonly number[], state: ReadonlyMap<Key, unknown>): string | undefined {
-  const counts = new Map<Key, number>()
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
-  for (const key of new Set([...counts.keys(), ...state.keys()])) {
-    if (counts.get(key) === state.get(key)) continue
-    return `${what} of key ${key} is ${String(state.get(key))}, ${counts.get(key) ?? 0} records were read`
-  }
-  return undefined
-}
-
-type Entry = readonly [key: number, start: number, value: number]
-interface Total { n: number; sum: number; max: number }
-
-/** Totals per key and window start; the only way the oracle groups anything. */
-function totals(entries: readonly Entry[]): [key: number, start: number, total: Total][] {
-  const groups = new Map<string, [number, number, Total]>()
-  for (const [key, start, value] of entries) {
-    const id = `${key}@${start}`
-    const found = groups.get(id)
-    if (found === undefined) {
-      groups.set(id, [key, start, { n: 1, sum: value, max: value }])
-      continue
-    }
-    found[2].n += 1
-    found[2].sum += value
-    found[2].max = Math.max(found[2].max, value)
-  }
-  return [...groups.values()]
-}
-
-function tumblingBranch(random: Prng, name: string): Branch {
-  const size = random.pick([50, 300, 1000])
-  const offset = random.pick([0, 0, 17])
-  const lateness = random.pick([0, 0, 500])
-  const path = `/out/${name}`
-  const late = `/late/${name}`
-  return {
-    plan: { kind: 'tumbling', size, offset, lateness },
-    directories: [path, late],
-    build(rows) {
-      const windowed = rows.keyBy((row) => row.key)
-        .window(`${name}-window`, tumbling(size, { offset }), { lateness })
-        .aggregate({ n: count(), sum: sum((row) => row.value, { integers: true }), max: max((row) => row.value) })
-      windowed.map((row) => ({
-        b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum, max: row.max,
-      })).to(`${name}-out`, files({ path }))
-      windowed.late.to(`${name}-late`, files({ path: late }))
-    },
-    expect: (rows) => totals(rows.map((row) => [row.key, floor(row.at, size, offset), row.value]))
-      .map(([key, start, { n, sum: total, max: most }]) => ({ b: name, key, start, n, sum: total, max: most })),
-  }
-}
-
-function slidingBranch(random: Prng, name: string): Branch {
-  const slide = random.pick([100, 400])
-  const size = slide * (2 + random.below(3)) + random.pick([0, 0, 30])
-  const path = `/out/${name}`
-  return {
-    plan: { kind: 'sliding', size, slide },
-    directories: [path],
-    build(rows) {
-      rows.keyBy((row) => `k${row.key}`)
-        .window(`${name}-window`, sliding(size, { every: slide }))
-        .aggregate({ n: count(), sum: sum((row) => row.value, { integers: true }) })
-        .map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
-        .to(`${name}-out`, files({ path }))
-    },
-    expect(rows) {
-      const entries: [number, number, number][] = []
-      for (const row of rows) {
-        for (let start = floor(row.at, slide, 0); start + size > row.at; start -= slide) {
-          entries.push([row.key, start, row.value])
-        }
-      }
-      return totals(entries)
-        .map(([key, start, { n, sum: total }]) => ({ b: name, key: `k${key}`, start, n, sum: total }))
-    },
-  }
+export function drawBranches(random: Prng, howMany: number, world: InputKind): Branch[] {
+  const first: readonly Draw[] = world === 'late' ? [lateBranch] : world === 'silent' ? WINDOWS : ALL
+  const others = world === 'late' ? TIMELESS : world === 'silent' ? ONE_STAGE : ALL
+  return Array.from({ length: howMany }, (_, i) => random.pick(i === 0 ? first : others)(random, `b${i}`))
 }
 
 /** Buckets in map state, told by an event-time timer; a running number in value state. */
@@ -125,103 +33,161 @@ function processBranch(random: Prng, name: string): Branch {
   const size = random.pick([80, 500])
   const shift = random.pick([-1, 0])
   const path = `/out/${name}`
+  const operator = `${name}-process`
+  const buckets = (rows: readonly Row[]): Map<number, Map<number, number[]>> => {
+    const all = new Map<number, Map<number, number[]>>()
+    for (const row of rows) {
+      const start = row.at - (row.at % size)
+      const ofKey = all.get(row.key) ?? new Map<number, number[]>()
+      const ids = ofKey.get(start) ?? []
+      ids.push(row.id)
+      all.set(row.key, ofKey.set(start, ids))
+    }
+    return all
+  }
   return {
     plan: { kind: 'process', size, shift },
     directories: [path],
-    checkState: (rows, state) =>
-      checkCounts(`${name} seen`, rows.map(({ key }) => key), state(`${name}-process`, 'seen')),
-    build(rows) {
+    clock: operator,
+    build(rows, bite) {
       const options = { state: { buckets: state.map<number, number[]>(), seen: state.value<number>() } }
       rows.keyBy((row) => row.key)
-        .process<object, typeof options.state>(`${name}-process`, options, {
-          *onRecord(row, { state: { buckets, seen }, timer }) {
+        .process<object, typeof options.state>(operator, options, {
+          *onRecord(row, { state: { buckets: kept, seen }, timer }) {
             const start = Math.floor(row.at / size) * size
-            buckets.set(start, [...(buckets.get(start) ?? []), row.id])
+            kept.set(start, [...(kept.get(start) ?? []), row.id])
             timer.at(start + size + shift)
             yield { b: name, key: row.key, nth: seen.update((n) => (n ?? 0) + 1) }
           },
-          *onTimer(time, { key, state: { buckets } }) {
+          *onTimer(time, { key, state: { buckets: kept } }) {
             const start = time.getTime() - size - shift
-            const ids = buckets.get(start)
+            const ids = kept.get(start)
             if (ids === undefined) throw new Error('a timer fired twice')
-            buckets.delete(start)
+            kept.delete(start)
+            for (const id of ids) bite(id)
             yield { b: name, key, start, ids: ids.toSorted((a, b) => a - b).join(' ') }
           },
         })
         .to(`${name}-out`, files({ path }))
     },
-    expect(rows) {
-      const seen = new Map<number, number>()
-      const buckets = new Map<number, Map<number, number[]>>()
+    lines(rows, moment) {
+      const watermark = moment.watermark(operator)
       const lines: unknown[] = []
-      for (const row of rows) {
-        const nth = (seen.get(row.key) ?? 0) + 1
-        seen.set(row.key, nth)
-        lines.push({ b: name, key: row.key, nth })
-        const start = row.at - (row.at % size)
-        const ofKey = buckets.get(row.key) ?? new Map<number, number[]>()
-        buckets.set(row.key, ofKey.set(start, [...(ofKey.get(start) ?? []), row.id]))
+      for (const [key, n] of countKeys(rows.map((row) => row.key))) {
+        for (let nth = 1; nth <= n; nth++) lines.push({ b: name, key, nth })
       }
-      for (const [key, ofKey] of buckets) {
+      for (const [key, ofKey] of buckets(rows)) {
         for (const [start, ids] of ofKey) {
+          if (start + size + shift > watermark) continue
           lines.push({ b: name, key, start, ids: ids.toSorted((a, b) => a - b).join(' ') })
         }
       }
       return lines
+    },
+    checkState(rows, moment) {
+      const watermark = moment.watermark(operator)
+      const kept = new Bag()
+      const timers = new Bag()
+      for (const [key, ofKey] of buckets(rows)) {
+        for (const [start, ids] of ofKey) {
+          if (start + size + shift <= watermark) continue
+          kept.add(key, undefined, [start, ids.toSorted((a, b) => a - b)])
+          timers.add(key, undefined, start + size + shift)
+        }
+      }
+      const found = new Bag()
+      for (const { key, value } of moment.entries(operator, 'buckets')) {
+        for (const [start, ids] of value as Iterable<[number, number[]]>) {
+          found.add(key, undefined, [start, ids.toSorted((a, b) => a - b)])
+        }
+      }
+      return checkCounts(rows.map(({ key }) => key), moment, operator, 'seen') ??
+        found.differs(kept, `buckets of ${operator}`) ??
+        stateOf(moment, operator, 'timers/event').differs(timers, `timers of ${operator}`)
+    },
+  }
+}
+
+/**
+ * Records wait in list state for the machine's clock, which comes when it likes; the end of event time
+ * takes what is left. So each comes out once, whenever that is.
+ */
+function waitingBranch(random: Prng, name: string): Branch {
+  const delayMs = random.pick([0, 3, 40])
+  const path = `/out/${name}`
+  const operator = `${name}-wait`
+  const endMs = BEGIN_MS + 1e9
+  const waitingAt = (moment: Moment): Map<number, readonly number[]> =>
+    new Map(moment.entries(operator, 'waiting').map(({ key, value }) => [key as number, value as readonly number[]]))
+  return {
+    plan: { kind: 'waiting', delayMs },
+    directories: [path],
+    build(rows, bite) {
+      const options = { state: { waiting: state.list<number>(), told: state.value<number>() } }
+      rows.keyBy((row) => row.key)
+        .process<object, typeof options.state>(operator, options, {
+          onRecord(row, { state: { waiting }, timer, processingTime }) {
+            if (waiting.length === 0) timer.atProcessingTime(processingTime + delayMs)
+            waiting.push(row.id)
+            timer.at(endMs)
+            bite(row.id)
+          },
+          *onTimer(_time, { key, state: { waiting, told } }) {
+            const ids = waiting.get()
+            waiting.clear()
+            told.update((n) => (n ?? 0) + ids.length)
+            for (const id of ids) yield { b: name, key, id }
+          },
+        })
+        .to(`${name}-out`, files({ path }))
+    },
+    lines(rows, moment) {
+      const waiting = new Set([...waitingAt(moment).values()].flat())
+      return rows.filter(({ id }) => !waiting.has(id)).map(({ key, id }) => ({ b: name, key, id }))
+    },
+    checkState(rows, moment) {
+      const waiting = waitingAt(moment)
+      const told = new Map(moment.entries(operator, 'told').map(({ key, value }) => [key, value as number]))
+      const clock = moment.entries(operator, 'timers/processing').map(({ key }) => key as number)
+      const timers = countKeys(clock)
+      const atEnd = new Bag()
+      for (const [key, n] of countKeys(rows.map((row) => row.key))) {
+        const ids = waiting.get(key) ?? []
+        const known = (told.get(key) ?? 0) + ids.length
+        if (known !== n) return `key ${key} of ${operator} has ${known} records, ${n} were read`
+        const pending = timers.get(key) ?? 0
+        if (pending > 1 || pending < Math.min(1, ids.length)) {
+          return `key ${key} of ${operator} has ${pending} timers of the clock, ${ids.length} records wait`
+        }
+        if (endMs > moment.watermark(operator)) atEnd.add(key, undefined, endMs)
+      }
+      return stateOf(moment, operator, 'timers/event').differs(atEnd, `timers of ${operator}`)
     },
   }
 }
 
 function rollingBranch(_random: Prng, name: string): Branch {
   const path = `/out/${name}`
+  const operator = `${name}-reduce`
+  const keysOf = (rows: readonly Row[]): number[] =>
+    rows.filter(({ value }) => value % 3 !== 0).map(({ key }) => key % 5)
   return {
     plan: { kind: 'rolling' },
     directories: [path],
-    checkState: (rows, state) => {
-      const keys = rows.filter(({ value }) => value % 3 !== 0).map(({ key }) => key % 5)
-      return checkCounts(`${name} count`, keys, state(`${name}-reduce`, 'rolling'))
-    },
-    build(rows) {
-      rows.filter((row) => row.value % 3 !== 0)
+    build(rows, bite) {
+      const wanted = (row: Row): boolean => {
+        bite(row.id)
+        return row.value % 3 !== 0
+      }
+      rows.filter(wanted)
         .keyBy((row) => row.key % 5)
-        .reduce(`${name}-reduce`, () => 0, (value) => value + 1)
+        .reduce(operator, () => 0, (value) => value + 1)
         .map(({ key, value }) => ({ b: name, key, value }))
         .to(`${name}-out`, files({ path, partMaxBytes: 300 }))
     },
-    expect(rows) {
-      const counts = new Map<number, number>()
-      return rows.filter((row) => row.value % 3 !== 0).map((row) => {
-        const value = (counts.get(row.key % 5) ?? 0) + 1
-        counts.set(row.key % 5, value)
-        return { b: name, key: row.key % 5, value }
-      })
-    },
-  }
-}
-
-/** Windows over results of windows: watermarks through two shuffles. */
-function cascadeBranch(random: Prng, name: string): Branch {
-  const small = random.pick([40, 100])
-  const large = small * (3 + random.below(4))
-  const path = `/out/${name}`
-  return {
-    plan: { kind: 'cascade', small, large },
-    directories: [path],
-    build(rows) {
-      rows.keyBy((row) => row.key)
-        .window(`${name}-small`, tumbling(small))
-        .sum((row) => row.value, { integers: true })
-        .keyBy((row) => row.key % 2)
-        .window(`${name}-large`, tumbling(large))
-        .aggregate({ n: count(), sum: sum((row) => row.value, { integers: true }) })
-        .map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
-        .to(`${name}-out`, files({ path }))
-    },
-    expect(rows) {
-      const inner = totals(rows.map((row) => [row.key, floor(row.at, small, 0), row.value]))
-      return totals(inner.map(([key, start, total]) => [key % 2, floor(start + small - 1, large, 0), total.sum]))
-        .map(([key, start, { n, sum: total }]) => ({ b: name, key, start, n, sum: total }))
-    },
+    lines: (rows) => [...countKeys(keysOf(rows))].flatMap(([key, n]) =>
+      Array.from({ length: n }, (_, i) => ({ b: name, key, value: i + 1 }))),
+    checkState: (rows, moment) => checkCounts(keysOf(rows), moment, operator, 'rolling'),
   }
 }
 
@@ -232,13 +198,14 @@ function flatBranch(random: Prng, name: string): Branch {
   return {
     plan: { kind: 'flat', rebalanced },
     directories: [path],
-    build(rows) {
+    build(rows, bite) {
       const spread = rebalanced ? rows.rebalance() : rows
       spread.flatMap(function* (row) {
         for (let copy = 0; copy < row.id % 3; copy++) yield { b: name, id: row.id, copy }
+        bite(row.id)
       }).to(`${name}-out`, files({ path, partMaxBytes: 500 }))
     },
-    expect: (rows) => rows.flatMap((row) =>
+    lines: (rows) => rows.flatMap((row) =>
       Array.from({ length: row.id % 3 }, (_, copy) => ({ b: name, id: row.id, copy }))),
   }
 }

@@ -7,28 +7,48 @@
  *   CN-1  Items leave in the order in which they came, each once: nothing overtakes a barrier.
  *   CN-2  Ids of barriers and watermarks only grow; nothing follows the end of the partition, no record the
  *         end of data.
- *   CN-3  Nothing is taken from a blocked channel, and what waits in one stays within its bound.
+ *   CN-3  Nothing is taken from a blocked channel.
+ *   CN-4  A channel grows past its capacity only within the step that fills it, by no more than that step can
+ *         give; while it stays full, one batch may follow, which was open when it filled. No batch is larger
+ *         than it may be.
  */
 import type { ChannelItem } from '../../channel/items.ts'
 import { LocalChannel } from '../../channel/local-channel.ts'
 
 export class BrokenLaw extends Error {}
 
+export interface ChannelBounds {
+  /** Batches, as the sender obeys it. */
+  readonly capacity: number
+  /** Records a batch. */
+  readonly batchRecords: number
+  /** Most records that one step of the sender puts into this channel. */
+  readonly recordsAStep: number
+  /** Number of the step that is being done. */
+  step(): number
+  report(law: BrokenLaw): void
+}
+
 export class CheckedChannel extends LocalChannel {
-  readonly #bound: number
-  readonly #report: (law: BrokenLaw) => void
+  readonly #bounds: ChannelBounds
+  /** Batches that one step may push: those it fills, with what was open, and the rest. */
+  readonly #aStep: number
   readonly #queue: ChannelItem[] = []
   #head = 0
   #batches = 0
+  #step = -1
+  #pushedInStep = 0
+  /** Whether it was full when this step of its sender began. */
+  #beganFull = false
+  #pushedWhileFull = 0
   #barrier = 0
   #watermark = Number.NEGATIVE_INFINITY
   #ended: 'no' | 'data' | 'partition' = 'no'
 
-  /** `slack`: batches that one step of the sender may add beyond the capacity. */
-  constructor(sender: string, capacity: number, slack: number, report: (law: BrokenLaw) => void) {
-    super(sender, capacity)
-    this.#bound = capacity + slack
-    this.#report = report
+  constructor(sender: string, bounds: ChannelBounds) {
+    super(sender, bounds.capacity)
+    this.#bounds = bounds
+    this.#aStep = Math.floor((bounds.batchRecords - 1 + bounds.recordsAStep) / bounds.batchRecords) + 1
   }
 
   override push(item: ChannelItem): void {
@@ -36,8 +56,7 @@ export class CheckedChannel extends LocalChannel {
     switch (item.kind) {
       case 'data':
         this.#check(this.#ended === 'no', 'a record follows the end of data')
-        this.#batches += 1
-        this.#check(this.#batches <= this.#bound, `${this.#batches} batches wait, ${this.#bound} are allowed`)
+        this.#checkBound(item.values.length)
         break
       case 'barrier':
         this.#check(item.barrier.id > this.#barrier, `barrier ${item.barrier.id} follows ${this.#barrier}`)
@@ -69,7 +88,30 @@ export class CheckedChannel extends LocalChannel {
     return item
   }
 
+  #checkBound(records: number): void {
+    const { capacity, batchRecords } = this.#bounds
+    const now = this.#bounds.step()
+    if (now !== this.#step) {
+      this.#step = now
+      this.#pushedInStep = 0
+      this.#beganFull = this.#batches >= capacity
+      if (!this.#beganFull) this.#pushedWhileFull = 0
+    }
+    this.#batches += 1
+    this.#pushedInStep += 1
+    if (this.#beganFull) this.#pushedWhileFull += 1
+    this.#check(records <= batchRecords, `a batch has ${records} records, ${batchRecords} are allowed`)
+    this.#check(
+      this.#pushedInStep <= this.#aStep,
+      `one step pushed ${this.#pushedInStep} batches, ${this.#aStep} are possible`,
+    )
+    this.#check(
+      this.#pushedWhileFull <= 1,
+      `it is full with ${capacity} batches and grew to ${this.#batches} in later steps`,
+    )
+  }
+
   #check(holds: boolean, what: string): void {
-    if (!holds) this.#report(new BrokenLaw(`channel of ${this.sender}: ${what}`))
+    if (!holds) this.#bounds.report(new BrokenLaw(`channel of ${this.sender}: ${what}`))
   }
 }

@@ -12,7 +12,7 @@ import { checkpointFile, checkpointsDirectory, manifestFile, parseManifestFile }
 import { parseManifest, type Manifest } from '../../checkpoint/manifest.ts'
 import type { AssignedSplit } from '../../base/protocol.ts'
 import { decodeSegment, readEntries } from '../../state/snapshot-format.ts'
-import type { OperatorSnapshot } from '../../state/snapshot.ts'
+import type { KeyedEntry, OperatorSnapshot } from '../../state/snapshot.ts'
 import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
 import type { SimulatedDisk } from './storage.ts'
 
@@ -41,16 +41,22 @@ export class Cut {
     return items
   }
 
-  keyed(operator: string, name: string): Map<Key, unknown> {
-    const values = new Map<Key, unknown>()
+  /** Keyed state, of all subtasks. */
+  entries(operator: string, name: string): KeyedEntry[] {
+    const entries: KeyedEntry[] = []
     for (const part of this.#parts) {
       if (part.operator !== operator) continue
       for (const state of part.snapshot.keyed) {
         if (state.name !== name) continue
-        for (const group of state.groups) for (const entry of readEntries(group)) values.set(entry.key, entry.value)
+        for (const group of state.groups) for (const entry of readEntries(group)) entries.push(entry)
       }
     }
-    return values
+    return entries
+  }
+
+  /** The same where each key has one value. */
+  keyed(operator: string, name: string): Map<Key, unknown> {
+    return new Map(this.entries(operator, name).map(({ key, value }) => [key, value]))
   }
 
   get committables(): unknown[] {

@@ -69,7 +69,6 @@ export class Incarnation {
       log: (level, message) => trace.note(level, message),
       probe: (step) => init.onProbe(step),
     }
-    const slack = world.mostOutputs(process)
     const graph = toJobGraph(world.graph, { parallelism: process.parallelism })
     this.#supervisor = new JobSupervisor({
       graph, ports, directory: STATE, engine: 'simulator', pid: init.number, host: 'simulator', fresh: false,
@@ -99,9 +98,14 @@ export class Incarnation {
           restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
           print: () => {},
           newChannel: (sender, capacity) =>
-            new CheckedChannel(sender, capacity, slack, (law) => {
-              init.onBrokenLaw(law)
-              throw law
+            new CheckedChannel(sender, {
+              capacity, batchRecords: process.options.batchRecords,
+              recordsAStep: world.recordsAStep(process, sender),
+              step: () => scheduler.steps,
+              report: (law) => {
+                init.onBrokenLaw(law)
+                throw law
+              },
             }),
           awake: () => {},
         })

@@ -11,8 +11,11 @@ export type Survival = 'none' | 'all' | 'some'
 
 const PAGE = 512
 
+const NOTHING = new Uint8Array(0)
+
 export class SimulatedFile {
-  #bytes = new Uint8Array(64)
+  /** Never written to once somebody may have read it; longer than the file while it grows. */
+  #bytes: Uint8Array = NOTHING
   #length = 0
   #synced = 0
   /** Ranges that a failed sync has lost. */
@@ -27,19 +30,27 @@ export class SimulatedFile {
     return this.#synced === this.#length && this.#lost.length === 0
   }
 
+  /** Takes the bytes over. Most files are written in one piece. */
   append(more: Uint8Array): void {
     const need = this.#length + more.length
-    if (need > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2))
-      grown.set(this.#bytes.subarray(0, this.#length))
-      this.#bytes = grown
+    if (this.#length === 0) {
+      this.#bytes = more
+    } else {
+      if (need > this.#bytes.length) {
+        const grown = new Uint8Array(need * 2)
+        grown.set(this.#bytes.subarray(0, this.#length))
+        this.#bytes = grown
+      }
+      this.#bytes.set(more, this.#length)
     }
-    this.#bytes.set(more, this.#length)
     this.#length = need
   }
 
+  /** Not to be written to. */
   read(offset: number, length: number): Uint8Array {
-    return this.#bytes.slice(Math.min(offset, this.#length), Math.min(offset + length, this.#length))
+    const end = Math.min(offset + length, this.#length)
+    if (offset === 0 && end === this.#bytes.length) return this.#bytes
+    return this.#bytes.subarray(Math.min(offset, end), end)
   }
 
   sync(): void {
@@ -53,14 +64,16 @@ export class SimulatedFile {
 
   flip(bit: number): void {
     const at = Math.floor(bit / 8)
-    if (at < this.#length) this.#bytes[at] = (this.#bytes[at] as number) ^ (1 << (bit % 8))
+    if (at >= this.#length) return
+    this.#bytes = this.#bytes.slice(0, this.#length)
+    this.#bytes[at] = (this.#bytes[at] as number) ^ (1 << (bit % 8))
   }
 
   afterPowerCut(random: Random, survival: Survival): SimulatedFile {
     const pending = this.#length - this.#synced
     const kept = survival === 'none' ? 0 : survival === 'all' ? pending : random.below(pending + 1)
     const after = new SimulatedFile()
-    after.append(this.#bytes.subarray(0, this.#synced + kept))
+    after.append(this.#bytes.slice(0, this.#synced + kept))
     for (const [from, to] of this.#lost) after.#bytes.fill(0, from, to)
     if (survival === 'some') {
       // The length can reach the disk before the pages do.
@@ -78,17 +91,26 @@ type Change = { readonly name: string; readonly inode: Inode | undefined }
 
 export class SimulatedDirectory {
   readonly entries = new Map<string, Inode>()
+  /** Of `entries`, sorted; made when asked for. */
+  #names: readonly string[] | undefined
   readonly #durable = new Map<string, Inode>()
   #pending: Change[] = []
 
   add(name: string, inode: Inode): void {
     this.entries.set(name, inode)
+    this.#names = undefined
     this.#pending.push({ name, inode })
   }
 
   remove(name: string): void {
     this.entries.delete(name)
+    this.#names = undefined
     this.#pending.push({ name, inode: undefined })
+  }
+
+  get names(): readonly string[] {
+    this.#names ??= [...this.entries.keys()].sort()
+    return this.#names
   }
 
   /** True if the entry, as it is now, survives a power cut. */

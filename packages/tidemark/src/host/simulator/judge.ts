@@ -8,16 +8,18 @@ import type { Faults } from './faults.ts'
 import { POISONED } from './world.ts'
 
 const STORAGE: readonly string[] = ['E052', 'E053']
+/** The cause of E041 where a checkpoint could not have its number. */
+const TAKEN = 'is taken by a writer that was succeeded'
 const DAMAGED: readonly string[] = ['E044', 'E045', 'E050', 'E057', 'E059']
 
 export interface Circumstances {
   /** A bit of the state directory is flipped right now. */
   readonly flipped: boolean
-  /** A process that was given up is, or was, at work beside another. */
-  readonly rivals: boolean
+  /** An epoch was claimed while this process and one that was given up were both at work. */
+  readonly rivalClaim: boolean
 }
 
-export function isExplained(error: StreamError, faults: Faults, { flipped, rivals }: Circumstances): boolean {
+export function isExplained(error: StreamError, faults: Faults, { flipped, rivalClaim }: Circumstances): boolean {
   const failing = faults.ioErrorOneIn > 0 || faults.commitFailsOneIn > 0
   if (failing && isStorage(error)) return true
   if (faults.poison.length > 0 && error.message.includes(POISONED)) return true
@@ -25,8 +27,10 @@ export function isExplained(error: StreamError, faults: Faults, { flipped, rival
   if (error.code === 'E041' && (failing || slow)) return true
   if (flipped && isDamage(error)) return true
   // Fenced, or the other one has used a number that was to be the next.
-  return rivals && (error.code === 'E046' || error.code === 'E041')
+  return rivalClaim && (error.code === 'E046' || (error.code === 'E041' && isTaken(error.cause)))
 }
+
+const isTaken = (cause: unknown): boolean => cause instanceof Error && cause.message.includes(TAKEN)
 
 export const isDamage = (error: StreamError): boolean => error.kind === 'corrupt' || DAMAGED.includes(error.code)
 

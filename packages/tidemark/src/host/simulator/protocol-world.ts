@@ -33,14 +33,14 @@ export function drawProtocolWorld(seed: number): World {
   }
   const records = plan.splits.reduce((sum, length) => sum + length, 0)
   const maxParallelism = random.pick([3, 8])
-  const scale: Scale = { steps: 250, operations: 90, times: 3, crashes: 1, poisonOneIn: 4, ioErrorOneIn: [300, 1000] }
+  const scale: Scale = { steps: 250, operations: 90, times: 3, crashes: 1, poisonOneIn: 6, ioErrorOneIn: [300, 1000] }
   const faults = { ...drawFaults(random, records, scale), ...drawMoreFaults(random.fork(), 'protocol') }
   const values = plan.splits.flatMap((length, split) => Array.from({ length }, (_, i) => counted(plan, split, i).value))
   const poison = new Map(faults.poison.map(([id, times]) => [values[id] as number, times]))
   const ledger = new Ledger(random.fork())
   ledger.faults = { failOneIn: faults.commitFailsOneIn, hangOneIn: faults.hangOneIn, hangMs: faults.hangMs }
   const checkpoint = {
-    everyMs: random.pick([4, 12]), timeoutMs: faults.hangOneIn > 0 || faults.slowSyncMs > 0 ? 60 : 60_000,
+    everyMs: random.pick([8, 20]), timeoutMs: faults.hangOneIn > 0 || faults.slowSyncMs > 0 ? 60 : 60_000,
     minPauseMs: 0, retain: random.pick([1, 1, 1, 2]), tolerableFailures: random.pick([0, 2, 20]),
   }
   const restart: RestartStrategy = random.chance(1, 4)
@@ -55,12 +55,13 @@ export function drawProtocolWorld(seed: number): World {
     plan: { counting: plan, checkpoint, restart, faults },
     faults, files: [], directories: [],
     drawProcess: (fork) => drawProtocolProcess(fork, maxParallelism),
-    // All records of one poll, and a batch that a barrier closed early.
-    mostOutputs: ({ options }) => options.sourceBatchRecords + 1,
+    recordsAStep: ({ options }) => Math.max(options.sourceBatchRecords, options.batchRecords),
     compare: () => compareLedger(ledger, plan),
     outputSize: () => ({ lines: ledger.entries.size, staged: 0 }),
     committableId: (committable) => (committable as Entry).id,
     checkCut: (cut) => checkSums(cut, plan, ledger),
+    reached: () => ({ records, checkpoints: 0, threw: false }),
+    onCompleted: () => {},
     onVisible: (tell) => {
       ledger.onCommit = tell
     },
@@ -73,7 +74,7 @@ export function drawProtocolWorld(seed: number): World {
 
 function drawProtocolProcess(random: Prng, maxParallelism: number): ProcessPlan {
   return {
-    parallelism: random.chance(1, 5) ? Math.min(3, maxParallelism) : 2,
+    parallelism: random.chance(1, 8) ? Math.min(3, maxParallelism) : 2,
     policy: random.pick(POLICIES),
     eager: random.pick([0, 6, 7, 7]),
     options: {

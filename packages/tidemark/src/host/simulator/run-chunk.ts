@@ -28,13 +28,15 @@ export interface Sums {
   /** Named steps, counted ones under their name with k. */
   reached: Record<string, number>
   failures: Failure[]
+  /** Seeds that passed and came to less than a full seed must. */
+  shapeless: { readonly seed: number; readonly lacks: readonly string[] }[]
 }
 
 const COUNTS = ['steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records'] as const
 
 export const emptySums = (): Sums => ({
   seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, crashedAndCompleted: 0,
-  reached: {}, failures: [],
+  reached: {}, failures: [], shapeless: [],
 })
 
 export const RUN: Readonly<Record<SeedKind, (seed: number) => SimulationResult>> = {
@@ -49,7 +51,7 @@ export function runChunk(kind: SeedKind, first: number, howMany: number): Sums {
 }
 
 export function addResult(sums: Sums, kind: SeedKind, result: SimulationResult): void {
-  const { seed, violation, plan } = result
+  const { seed, violation, plan, lacks } = result
   sums.seeds += 1
   for (const count of COUNTS) sums[count] += result[count]
   if (result.crashes > 0 && result.checkpoints > 0) sums.crashedAndCompleted += 1
@@ -58,6 +60,7 @@ export function addResult(sums: Sums, kind: SeedKind, result: SimulationResult):
     sums.reached[name] = (sums.reached[name] ?? 0) + times
   }
   if (violation !== undefined) sums.failures.push({ kind, seed, violation, plan })
+  else if (lacks.length > 0) sums.shapeless.push({ seed, lacks })
 }
 
 export function addSums(into: Sums, from: Sums): void {
@@ -66,4 +69,5 @@ export function addSums(into: Sums, from: Sums): void {
   for (const count of COUNTS) into[count] += from[count]
   for (const [step, times] of Object.entries(from.reached)) into.reached[step] = (into.reached[step] ?? 0) + times
   into.failures.push(...from.failures)
+  into.shapeless.push(...from.shapeless)
 }

@@ -11,21 +11,24 @@
  */
 import type { StreamError } from '../../base/errors.ts'
 import type { CheckpointId } from '../../base/ids.ts'
-import { start } from '../../base/io.ts'
-import type { FileHandle } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
 import type { ToSubtask } from '../../base/protocol.ts'
+import { epochsDirectory, manifestFile } from '../../checkpoint/layout.ts'
 import { stepName } from '../failpoints.ts'
 import { notDurable, readCut, unreadableCheckpoint } from './cut.ts'
 import { ERRNOS, type Crash } from './faults.ts'
 import { Incarnation, STATE } from './incarnation.ts'
-import { SimulatedDirectory, type SimulatedFile } from './inodes.ts'
+import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
 import { describeError, isDamage, isExplained } from './judge.ts'
-import type { Comparison } from './output.ts'
 import { drawProtocolWorld } from './protocol-world.ts'
+import type { SimulationOptions, SimulationResult, Violation } from './result.ts'
+import { lacking } from './shape.ts'
 import { filesBelow, OK, SimulatedDisk, type Fate, type OperationInfo } from './storage.ts'
 import { Trace } from './trace.ts'
 import { drawWorld, type World } from './world.ts'
+import { writeInputs } from './write-inputs.ts'
+
+export type { SimulationOptions, SimulationResult, Violation } from './result.ts'
 
 /** After so many starts faults end. */
 const SAFETY_PROCESSES = 30
@@ -33,43 +36,8 @@ const MAX_PROCESSES = 60
 /** So many steps a process that was given up goes on beside its successor. */
 const ZOMBIE_STEPS = 400
 const NOW: readonly number[] = [0]
-
-export type Violation =
-  | { readonly kind: 'output'; readonly comparison: Comparison }
-  | { readonly kind: 'unexpected-error'; readonly error: string }
-  | { readonly kind: 'not-finished'; readonly why: string }
-  | { readonly kind: 'not-idle-after-end'; readonly what: string }
-  /** Committed before a durable checkpoint covered it. */
-  | { readonly kind: 'early'; readonly what: string }
-  /** A checkpoint that is not the fold over what its positions say was read. */
-  | { readonly kind: 'inconsistent-checkpoint'; readonly checkpoint: number; readonly what: string }
-  | { readonly kind: 'checkpoint-not-durable'; readonly checkpoint: number; readonly what: string }
-  | { readonly kind: 'unreadable-checkpoint'; readonly what: string }
-  | { readonly kind: 'checkpoint-went-back'; readonly checkpoint: number; readonly after: number }
-  | { readonly kind: 'broken-law'; readonly what: string }
-
-export interface SimulationResult {
-  readonly seed: number
-  readonly violation: Violation | undefined
-  readonly hash: string
-  readonly steps: number
-  readonly processes: number
-  readonly crashes: number
-  readonly checkpoints: number
-  readonly restarts: number
-  readonly records: number
-  /** Named steps reached, and how often. */
-  readonly reached: ReadonlyMap<string, number>
-  readonly plan: Readonly<Record<string, unknown>>
-  /** Subtasks of the process that had the fewest a vertex. */
-  readonly leastParallelism: number
-  /** Present if recording. */
-  readonly trace: readonly string[]
-}
-
-export interface SimulationOptions {
-  readonly recordTrace?: boolean
-}
+/** Whoever links a name here has claimed an epoch. */
+const EPOCH = new RegExp(`^${epochsDirectory(STATE)}/\\d+[.]json$`)
 
 /** A whole job: windows, timers, files. */
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
@@ -89,6 +57,8 @@ class Simulation {
   readonly #crashes: Crash[]
   /** Committables that a durable checkpoint covers. */
   readonly #covered = new Set<string>()
+  /** Manifests that were found right; after a power cut there are others in their place. */
+  readonly #examined = new WeakSet<SimulatedFile>()
   #steps = 0
   #nowMs = 1000
   #processes = 0
@@ -96,6 +66,9 @@ class Simulation {
   #checkpoints = 0
   #restarts = 0
   #leastParallelism = Number.POSITIVE_INFINITY
+  #mostParallelism = 0
+  /** Kinds of fault that happened. */
+  readonly #kinds = new Set<string>()
   #healed = false
   #incarnation: Incarnation | undefined
   #aim: Crash | undefined
@@ -105,6 +78,8 @@ class Simulation {
   #zombie: Incarnation | undefined
   #zombieSteps = 0
   #rivals = false
+  /** An epoch was claimed while this process and one that was given up were both at work. */
+  #rivalClaim = false
   #flip: { readonly file: SimulatedFile; readonly bit: number } | undefined
   #violation: Violation | undefined
 
@@ -115,7 +90,7 @@ class Simulation {
     this.#crashes = [...this.#world.faults.crashes]
     trace.where = () =>
       `${String(this.#steps).padStart(6)} #${this.#processes} ${this.#incarnation?.scheduler.monotonicMs() ?? 0} ms`
-    this.#writeInputs()
+    writeInputs(this.#disk, world.files)
     this.#disk.onOperation = (info) => this.#fate(info)
     world.onVisible((id) => this.#onVisible(id))
   }
@@ -126,8 +101,15 @@ class Simulation {
     } catch (error) {
       this.#violate({ kind: 'unexpected-error', error: describeError(error) })
     }
-    const { plan, seed, records } = this.#world
+    const { plan, seed, records, kind, graph } = this.#world
+    const reached = this.#world.reached()
+    if (reached.threw) this.#kinds.add('user function')
+    const shape = {
+      operators: graph.operators.length, parallelism: this.#mostParallelism, records: reached.records,
+      checkpoints: reached.checkpoints, crashes: this.#crashed, faults: [...this.#kinds],
+    }
     return {
+      shape, lacks: kind === 'full' ? lacking(shape) : [],
       seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
       leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
@@ -154,8 +136,12 @@ class Simulation {
       // Removals that were not synced are undone; the next start repeats them.
       this.#check('staged files may be there')
     }
-    // Of the small worlds every fourth is enough: the rest begin anew sooner.
-    if (this.#world.kind === 'full' || this.#random.chance(1, 4)) this.#startAgain()
+    if (this.#often(8)) this.#startAgain()
+  }
+
+  /** Of the small worlds one in `n` is enough: the rest begin anew sooner. */
+  #often(n: number): boolean {
+    return this.#world.kind === 'full' || this.#random.chance(1, n)
   }
 
   /** A start after the end finds nothing to do and writes nothing. */
@@ -175,6 +161,7 @@ class Simulation {
 
   #runProcess(): 'finished' | 'already-finished' | 'died' | 'failed' {
     this.#processes += 1
+    this.#rivalClaim = false
     this.#nextAim()
     const random = this.#random.fork()
     const process = this.#world.drawProcess(random)
@@ -193,10 +180,12 @@ class Simulation {
       },
       onCheckpoint: (id, finished) => {
         this.#checkpoints += 1
+        this.#mostParallelism = Math.max(this.#mostParallelism, process.parallelism)
+        this.#world.onCompleted(process.parallelism)
         if (id <= newest) this.#violate({ kind: 'checkpoint-went-back', checkpoint: id, after: newest })
         newest = id
         this.#examine(id)
-        if (finished && this.#crashed === 0 && !this.#healed && incarnation === this.#incarnation) this.#lastChance()
+        if (this.#crashed === 0 && !this.#healed && incarnation === this.#incarnation) this.#lastChances(finished)
       },
       onBrokenLaw: (law) => this.#violate({ kind: 'broken-law', what: law.message }),
       onRestart: (error) => this.#onRestart(error, incarnation),
@@ -221,6 +210,7 @@ class Simulation {
       this.#zombie = incarnation
       this.#zombieSteps = ZOMBIE_STEPS
       this.#rivals = true
+      this.#kinds.add('zombie')
       this.#repair()
       return 'died'
     }
@@ -229,6 +219,12 @@ class Simulation {
       return 'died'
     }
     const { end } = incarnation
+    if (end?.kind === 'finished' && this.#crashed === 0 && !this.#healed) {
+      // The end of the job is the last moment at which a process can die.
+      incarnation.storage.kill()
+      this.#die()
+      return 'died'
+    }
     // The process exits: what its background work had not done yet is not done.
     incarnation.storage.kill()
     if (end?.kind === 'failed') this.#judge(end.error)
@@ -256,16 +252,25 @@ class Simulation {
 
   #beforeStep(incarnation: Incarnation): void {
     const { faults, limits: { safetySteps, livenessSteps } } = this.#world
-    if (!this.#healed && (this.#steps > safetySteps || this.#processes > SAFETY_PROCESSES)) this.#heal()
+    if (!this.#healed && (this.#steps > safetySteps || this.#processes > SAFETY_PROCESSES)) {
+      if (this.#crashed === 0) {
+        this.#strike(incarnation)
+        return
+      }
+      // A slow disk may have kept the other faults from their occasions.
+      if (this.#kinds.size >= 2 || this.#world.kind === 'protocol' || this.#steps > 3 * safetySteps) this.#heal()
+    }
     if (this.#steps > safetySteps + livenessSteps) {
       this.#violate({ kind: 'not-finished', why: `not after ${livenessSteps} steps without faults` })
       return
     }
     if (this.#healed) return
     if (faults.wallJumpOneIn > 0 && this.#random.chance(1, faults.wallJumpOneIn)) {
+      this.#kinds.add('clock jump')
       incarnation.scheduler.jumpWall(this.#random.below(20_000) - 10_000)
     }
     if (faults.stallOneIn > 0 && this.#random.chance(1, faults.stallOneIn)) {
+      this.#kinds.add('stall')
       incarnation.scheduler.stall('from:', 1 + this.#random.below(faults.stallOneIn))
     }
     if (this.#aim?.point.kind === 'step' && --this.#aimLeft === 0) this.#strike(incarnation)
@@ -285,10 +290,16 @@ class Simulation {
     else incarnation.storage.kill()
   }
 
-  /** The job is about to end and nothing has died yet: now or within a few steps. */
-  #lastChance(): void {
+  /** Nothing has died yet: somewhere in the second half of the records, or as the job ends. */
+  #lastChances(finished: boolean): void {
+    if (finished) this.#lastChance(8)
+    else if (this.#world.kind === 'full' && this.#checkpoints === 2 && this.#random.chance(3, 4)) this.#lastChance(200)
+  }
+
+  /** Now or within a few steps. */
+  #lastChance(steps: number): void {
     const disk = this.#random.pick(['kill', 'none', 'some'] as const)
-    this.#aimLeft = 1 + (this.#random.chance(1, 2) ? 0 : this.#random.below(8))
+    this.#aimLeft = 1 + (this.#random.chance(1, 2) ? 0 : this.#random.below(steps))
     this.#aim = { disk, point: { kind: 'step', at: this.#aimLeft } }
   }
 
@@ -333,6 +344,7 @@ class Simulation {
     const bit = this.#random.below(file.length * 8)
     file.flip(bit)
     this.#flip = { file, bit }
+    this.#kinds.add('bit flip')
     this.#trace.note('flip', `bit ${bit} of ${path}`)
   }
 
@@ -346,8 +358,11 @@ class Simulation {
   #delivery(message: ToSubtask): readonly number[] {
     const { notices } = this.#world.faults
     if (this.#healed || notices === 'prompt' || message.kind !== 'complete') return NOW
-    if (notices === 'lost') return this.#random.chance(1, 2) ? [4000] : NOW
-    return this.#random.pick([NOW, [0, 15], [30], [3, 90]])
+    const times = notices === 'lost'
+      ? this.#random.pick([NOW, [4000]])
+      : this.#random.pick([NOW, [0, 15], [30], [3, 90]])
+    if (times !== NOW) this.#kinds.add(`${notices} notice`)
+    return times
   }
 
   #fate(info: OperationInfo): Fate {
@@ -366,13 +381,18 @@ class Simulation {
     const { ioErrorOneIn } = this.#world.faults
     if (ioErrorOneIn === 0 || !this.#random.chance(1, ioErrorOneIn)) return OK
     const errno = this.#random.pick(ERRNOS)
+    this.#kinds.add(errno)
     this.#trace.note('fault', `${errno} ${info.operation}`)
     return { kind: 'fail', errno, partial: this.#random.below(20) }
   }
 
   #delayMs({ operation }: OperationInfo): number {
     const { slowSyncMs } = this.#world.faults
-    if (operation === 'sync' || operation === 'syncDirectory') return this.#healed ? 1 : Math.max(1, slowSyncMs)
+    if (operation === 'sync' || operation === 'syncDirectory') {
+      if (this.#healed || slowSyncMs === 0) return 1
+      this.#kinds.add('slow sync')
+      return slowSyncMs
+    }
     return this.#random.chance(1, 8) ? 2 : 0
   }
 
@@ -384,6 +404,7 @@ class Simulation {
     if (disk !== 'kill' && disk !== 'zombie') {
       this.#bury()
       this.#disk.powerCut(this.#random, disk)
+      this.#kinds.add('power cut')
     }
     this.#checkRetained()
     this.#flipOne()
@@ -392,18 +413,23 @@ class Simulation {
   // ---- judgement --------------------------------------------------------------------------------
 
   #judge(error: StreamError): void {
-    const circumstances = { flipped: this.#flip !== undefined, rivals: this.#rivals }
+    const circumstances = { flipped: this.#flip !== undefined, rivalClaim: this.#rivalClaim }
     if (isExplained(error, this.#world.faults, circumstances)) return
     this.#violate({ kind: 'unexpected-error', error: describeError(error) })
   }
 
   /** A checkpoint is said to be complete, or is gone on from. */
   #examine(id: CheckpointId): void {
+    const file = this.#disk.lookup(manifestFile(STATE, id))
+    if (file instanceof SimulatedFile) {
+      if (this.#examined.has(file)) return
+      this.#examined.add(file)
+    }
     try {
       const cut = readCut(this.#disk, STATE, id)
       const missing = notDurable(this.#disk, STATE, cut.manifest)
       if (missing !== undefined) this.#violate({ kind: 'checkpoint-not-durable', checkpoint: id, what: missing })
-      const wrong = this.#world.checkCut(cut)
+      const wrong = this.#world.checkCut(cut, this.#disk)
       if (wrong !== undefined) this.#violate({ kind: 'inconsistent-checkpoint', checkpoint: id, what: wrong })
       for (const committable of cut.committables) this.#covered.add(this.#world.committableId(committable))
     } catch (error) {
@@ -417,11 +443,13 @@ class Simulation {
 
   #onLink(path: string): void {
     const cut = path.lastIndexOf('/')
+    if (this.#zombie !== undefined && EPOCH.test(path) && this.#disk.lookup(path) === undefined) this.#rivalClaim = true
     if (!this.#world.directories.includes(path.slice(0, cut)) || this.#disk.lookup(path) !== undefined) return
     this.#onVisible(path.slice(cut + 1))
   }
 
   #checkRetained(): void {
+    if (!this.#often(3)) return
     const what = unreadableCheckpoint(this.#disk, STATE)
     if (what !== undefined) this.#violate({ kind: 'unreadable-checkpoint', what })
   }
@@ -436,25 +464,5 @@ class Simulation {
   #violate(violation: Violation): void {
     this.#violation ??= violation
     this.#trace.note('VIOLATION', violation.kind)
-  }
-
-  #writeInputs(): void {
-    const storage = this.#disk.mount()
-    const { files } = this.#world
-    if (files.length === 0) return
-    function* write(): Generator<any, void, any> {
-      yield* storage.makeDirectory('/in')
-      for (const { path, text } of files) {
-        const file: FileHandle = yield* storage.create(path)
-        yield* storage.append(file, new TextEncoder().encode(text))
-        yield* storage.sync(file)
-        yield* storage.close(file)
-      }
-      yield* storage.syncDirectory('/in')
-      yield* storage.syncDirectory('/')
-    }
-    start(write(), (outcome) => {
-      if (!outcome.ok) throw outcome.error
-    })
   }
 }

@@ -85,9 +85,14 @@ export class SimulatedDisk {
     return mount
   }
 
+  /** A dead process is not kept in memory by its disk. */
+  unmount(mount: SimulatedStorage): void {
+    this.#mounts = this.#mounts.filter((one) => one !== mount)
+  }
+
   /** Every process dies; what was written stays (kill -9). */
   killAll(): void {
-    for (const mount of this.#mounts.splice(0)) mount.kill()
+    for (const mount of this.#mounts) mount.kill()
   }
 
   /** Every process dies and what was not synced is lost, as far as `survival` says. */
@@ -149,6 +154,7 @@ export class SimulatedStorage implements Storage {
 
   kill(): void {
     this.#alive = false
+    this.#disk.unmount(this)
   }
 
   create(path: string): Io<FileHandle> {
@@ -226,7 +232,7 @@ export class SimulatedStorage implements Storage {
       const found = this.#disk.lookup(directory)
       if (found === undefined) return undefined
       if (found instanceof SimulatedFile) throw failure('ENOTDIR', 'list', directory)
-      return [...found.entries.keys()].toSorted((a, b) => (a < b ? -1 : 1))
+      return found.names
     })
   }
 

@@ -7,12 +7,14 @@ import { buildGraph } from '../../api/build.ts'
 import { job, type RestartSettings } from '../../api/job.ts'
 import type { Stream } from '../../api/streams.ts'
 import { Prng } from '../../base/prng.ts'
-import type { LogicalGraph } from '../../graph/logical-graph.ts'
+import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
 import type { TaskOptions } from '../../task/options.ts'
-import { drawBranches, type Branch } from './branches.ts'
+import { drawBranches } from './branches.ts'
+import { CutCheck, linesOf } from './cut-check.ts'
 import type { Cut } from './cut.ts'
-import { drawFaults, drawMoreFaults, type Faults } from './faults.ts'
-import { drawInput, prefixOf, type Input, type Row } from './inputs.ts'
+import { drawFaults, drawMoreFaults, type Faults, type Scale } from './faults.ts'
+import { Gate } from './gate.ts'
+import { drawInput, drawLateInput, drawSilentInput, type Input, type InputKind, type Row } from './inputs.ts'
 import { compareOutput, readOutput, type Comparison } from './output.ts'
 import { POLICIES, type Policy } from './scheduler.ts'
 import type { SimulatedDisk } from './storage.ts'
@@ -44,14 +46,18 @@ export interface World {
   readonly random: Prng
   readonly limits: { readonly safetySteps: number; readonly livenessSteps: number }
   drawProcess(random: Prng): ProcessPlan
-  /** Most batches that one step of a subtask puts into a channel: the bound of a channel does not count these. */
-  mostOutputs(process: ProcessPlan): number
+  /** Most records that one step of `sender`, 'vertex[subtask]', puts into one channel. */
+  recordsAStep(process: ProcessPlan, sender: string): number
   compare(disk: SimulatedDisk): Comparison
   outputSize(disk: SimulatedDisk): { readonly lines: number; readonly staged: number }
   /** Id of a committable, as `onVisible` tells it. */
   committableId(committable: unknown): string
-  /** What is wrong with the state in a completed checkpoint; undefined: nothing. */
-  checkCut(cut: Cut): string | undefined
+  /** What is wrong with a completed checkpoint; undefined: nothing. Told of each before the job goes on. */
+  checkCut(cut: Cut, disk: SimulatedDisk): string | undefined
+  /** Checkpoints that were completed, the records that the newest of them has read, whether user code threw. */
+  reached(): { readonly records: number; readonly checkpoints: number; readonly threw: boolean }
+  /** A checkpoint was completed with so many subtasks a vertex. */
+  onCompleted(parallelism: number): void
   /** Told of each committable before it becomes visible; for sinks that write no files. */
   onVisible(tell: (id: string) => void): void
   heal(): void
@@ -60,98 +66,157 @@ export interface World {
 /** What an injected failure of a user function says. */
 export const POISONED = 'poisoned record'
 
-const LIMITS = { safetySteps: 8_000, livenessSteps: 150_000 }
+const LIMITS = { safetySteps: 5_000, livenessSteps: 150_000 }
+const LEAST_RECORDS = 505
+const SCALE: Scale = {
+  steps: 1200, operations: 300, times: 8, crashes: 3, poisonOneIn: 2, ioErrorOneIn: [200, 500, 1500],
+}
 
 export function drawWorld(seed: number): World {
   const random = new Prng(seed)
-  const keys = 1 + random.below(12)
-  const inputs: Input[] = []
-  let records = 0
-  for (let i = 0, n = random.pick([1, 1, 2, 3]); i < n; i++) {
-    const input = drawInput(random, `s${i}`, records, keys)
-    records += input.rows.length
-    inputs.push(input)
-  }
-  const branches = drawBranches(random, random.pick([1, 1, 2]))
-  const faults: Faults = {
-    ...drawFaults(random, Math.max(1, records)), ...drawMoreFaults(new Prng(seed ^ 0x6d6f7265), 'full'),
-  }
+  const kind = random.pick(['plain', 'plain', 'plain', 'plain', 'late', 'silent'] as const)
+  const gate = new Gate()
+  const inputs = drawInputs(random, kind, gate)
+  const records = inputs.reduce((sum, { rows }) => sum + rows.length, 0)
+  const branches = drawBranches(random, random.pick([1, 1, 1, 2]), kind)
+  const faults = atLeastTwo(random, {
+    ...drawFaults(random, records, SCALE), ...drawMoreFaults(new Prng(seed ^ 0x6d6f7265), 'full'),
+  }, records)
   const plan = {
+    kind,
     inputs: inputs.map((input) => input.plan),
     branches: branches.map((branch) => branch.plan),
-    checkpointEveryMs: random.pick([5, 20, 60]),
+    checkpointEveryMs: random.pick([10, 30, 80]),
     retain: 1 + random.below(3),
     restart: drawRestart(random),
     maxParallelism: random.pick([4, 16, 128]),
     faults,
   }
   const poison = new Map(faults.poison)
+  let threw = false
+  const bite = (id: number): void => {
+    const left = poison.get(id) ?? 0
+    if (left === 0) return
+    poison.set(id, left - 1)
+    threw = true
+    throw new Error(`${POISONED} ${id}`)
+  }
   const checkpoint = {
     every: plan.checkpointEveryMs, retain: plan.retain,
     timeout: faults.slowSyncMs > 0 ? random.pick([400, 60_000]) : 60_000,
-    minPause: random.pick([0, 0, 10]),
+    minPause: random.pick([0, 10, 60]),
     tolerableFailures: random.pick([0, 2, 20]),
   }
   const options = { checkpoint, restart: plan.restart, maxParallelism: plan.maxParallelism }
   const simulated = job('simulated', options, (j) => {
     let rows: Stream<Row, 'exactly-once'> | undefined
     for (const { plan: input, source } of inputs) {
-      const read = j.from<Row>(input.name, source, { eventTime: (row) => row.at, outOfOrder: input.outOfOrderMs })
-        .map((row) => bite(poison, row))
+      const idle = input.idleAfterMs === 0 ? {} : { idleAfter: input.idleAfterMs }
+      const read = j.from<Row>(input.name, source, {
+        eventTime: (row) => row.at, outOfOrder: input.outOfOrderMs, ...idle,
+      }).map((row) => {
+        // The others make a function of a branch throw.
+        if (row.id % 2 === 0) bite(row.id)
+        return row
+      })
       rows = rows === undefined ? read : rows.union(read)
     }
-    for (const branch of branches) branch.build(rows as Stream<Row, 'exactly-once'>)
+    for (const branch of branches) {
+      branch.build(rows as Stream<Row, 'exactly-once'>, (id) => {
+        if (id % 2 === 1) bite(id)
+      })
+    }
   })
   const all = inputs.flatMap((input) => input.rows)
-  const expected = new Map<string, number>()
-  for (const value of branches.flatMap((branch) => branch.expect(all))) {
-    const line = JSON.stringify(value)
-    expected.set(line, (expected.get(line) ?? 0) + 1)
-  }
+  const expected = linesOf(branches, all)
   const directories = branches.flatMap((branch) => branch.directories)
   const { maxParallelism } = plan
+  const check = new CutCheck(inputs, branches, gate)
+  let wide = false
   return {
     kind: 'full', seed, plan, faults, poison, random, records, maxParallelism, directories, limits: LIMITS,
-    graph: buildGraph(simulated).graph,
+    graph: kind === 'late' ? oneSource(buildGraph(simulated).graph) : buildGraph(simulated).graph,
     files: inputs.flatMap((input) => (input.file === undefined ? [] : [input.file])),
-    drawProcess: (fork) => drawProcess(fork, maxParallelism),
-    // One watermark may end every window there is.
-    mostOutputs: () => 4 * records + 100,
-    compare: (disk) => compareOutput(disk, directories, expected),
+    drawProcess: (fork) => drawProcess(fork, maxParallelism, wide ? 1 : 2),
+    recordsAStep: ({ options: { sourceBatchRecords, batchRecords } }, sender) => {
+      const vertex = sender.slice(0, sender.lastIndexOf('['))
+      const atOnce = Math.max(0, ...branches.map((branch) => branch.mostAtOnce?.(all, vertex) ?? 0))
+      return Math.max(sourceBatchRecords, batchRecords, atOnce)
+    },
+    compare: (disk) => compareOutput(readOutput(disk, directories), expected),
     outputSize: (disk) => {
       const { lines, staged } = readOutput(disk, directories)
       return { lines: lines.length, staged: staged.length }
     },
     committableId: (committable) => (committable as { readonly final: string }).final,
-    checkCut: (cut) => checkState(cut, inputs, branches),
+    checkCut: (cut, disk) => check.check(cut, disk),
+    reached: () => ({ records: check.read, checkpoints: gate.checkpoints, threw }),
+    onCompleted: (parallelism) => {
+      if (parallelism > 1) wide = true
+    },
     onVisible: () => {},
     heal: () => poison.clear(),
   }
 }
 
-/** The state of every branch that has a fold of its own, against the records its sources have read. */
-function checkState(cut: Cut, inputs: readonly Input[], branches: readonly Branch[]): string | undefined {
-  const rows: Row[] = []
-  for (const input of inputs) {
-    const prefix = prefixOf(input, cut.unread(input.plan.name))
-    if (prefix === undefined) return undefined
-    rows.push(...prefix)
+function drawInputs(random: Prng, kind: InputKind, gate: Gate): Input[] {
+  const keys = 1 + random.below(12)
+  const parity = random.below(2)
+  const records = LEAST_RECORDS + random.below(80)
+  const draw = { name: 's0', records, firstId: 0, keys, gate, parity }
+  if (kind === 'late') return [drawLateInput(random, draw)]
+  if (kind === 'silent') return [drawSilentInput(random, draw)]
+  const inputs: Input[] = []
+  let left = records
+  const howMany = random.pick([1, 1, 2, 3])
+  for (let i = 1; i <= howMany; i++) {
+    const share = i === howMany ? left : random.chance(1, 10) ? 0 : random.below(left)
+    inputs.push(drawInput(random, { ...draw, name: `s${i - 1}`, records: share, firstId: records - left }))
+    left -= share
   }
-  for (const branch of branches) {
-    const wrong = branch.checkState?.(rows, (operator, name) => cut.keyed(operator, name))
-    if (wrong !== undefined) return wrong
-  }
-  return undefined
+  return inputs
 }
 
-export function drawProcess(random: Prng, maxParallelism: number): ProcessPlan {
+/** Sources and what is chained to them in one subtask: records and watermarks are then in one order. */
+function oneSource(graph: LogicalGraph): LogicalGraph {
+  const first = (index: number): boolean => {
+    const { spec: { kind }, inputs } = graph.operators[index] as LogicalOperator
+    const isSource = (from: number): boolean => graph.operators[from]?.spec.kind === 'source'
+    return kind === 'source' || (kind === 'map' && inputs.every(({ from }) => isSource(from)))
+  }
   return {
-    parallelism: 1 + random.below(Math.min(4, maxParallelism)),
-    eager: 0,
+    ...graph,
+    operators: graph.operators.map((operator, i) => (first(i) ? { ...operator, parallelism: 1 } : operator)),
+  }
+}
+
+/** Kinds of fault that are sure to happen in every run: all the others are a matter of luck. */
+function atLeastTwo(random: Prng, drawn: Faults, records: number): Faults {
+  // Those that are read soon, before faults end.
+  const poisoned = drawn.poison.some(([id]) => id % 2 === 0 && id < records / 4)
+  const certain = [drawn.slowSyncMs > 0, drawn.notices === 'late', poisoned]
+  let missing = 2 - certain.filter(Boolean).length
+  let faults = drawn
+  const first = random.below(3)
+  for (let i = 0; missing > 0; i++) {
+    const which = (first + i) % 3
+    if (certain[which] === true) continue
+    missing -= 1
+    if (which === 0) faults = { ...faults, slowSyncMs: random.pick([20, 300]) }
+    else if (which === 1) faults = { ...faults, notices: 'late' }
+    else faults = { ...faults, poison: [...faults.poison, [2 * random.below(records / 8), 1]] }
+  }
+  return faults
+}
+
+export function drawProcess(random: Prng, maxParallelism: number, least: number): ProcessPlan {
+  return {
+    parallelism: Math.min(Math.max(least, random.pick([1, 2, 2, 3, 4])), maxParallelism),
+    eager: random.pick([0, 6, 7]),
     policy: random.pick(POLICIES),
     options: {
-      batchRecords: random.pick([1, 3, 20, 500]),
-      sourceBatchRecords: random.pick([2, 10, 50]),
+      batchRecords: random.pick([3, 10, 40, 500]),
+      sourceBatchRecords: random.pick([8, 25, 80]),
       channelBatches: random.pick([1, 2, 8]),
       freeze: true,
       pick: 'random',
@@ -163,16 +228,7 @@ function drawRestart(random: Prng): RestartSettings {
   const delay = random.pick([0, 5, 100])
   return random.pick<RestartSettings>([
     'none',
-    { kind: 'fixed-delay', delay, attempts: 1 + random.below(6) },
-    { kind: 'exponential-delay', initial: 1 + delay, max: 500, attempts: 20 },
+    { kind: 'fixed-delay', delay, attempts: 1 + random.below(4) },
+    { kind: 'exponential-delay', initial: 1 + delay, max: 500, attempts: 8 },
   ])
-}
-
-function bite(poison: Map<number, number>, row: Row): Row {
-  const left = poison.get(row.id) ?? 0
-  if (left > 0) {
-    poison.set(row.id, left - 1)
-    throw new Error(`${POISONED} ${row.id}`)
-  }
-  return row
 }

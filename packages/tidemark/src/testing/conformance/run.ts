@@ -2,9 +2,12 @@
  * Finds the family of a case by its operation, and runs it.
  */
 import { describeThrown } from '../../base/errors.ts'
+import { runPatternCase } from './cep.ts'
 import { runCheckpointing } from './checkpointing.ts'
 import { Unsupported, type Case } from './case.ts'
+import { runIntervalJoinCase, runWindowJoinCase } from './joins.ts'
 import { runProcessCase } from './processes.ts'
+import { runBroadcastCase, runCoProcessCase } from './two-inputs.ts'
 import {
   runAssigner, runBoundedOutOfOrderness, runIdleness, runPartitions, runPurging, runSessionMerge, runSessionSet,
   runTrigger, runValve,
@@ -24,8 +27,12 @@ const FAMILIES: readonly (readonly [RegExp, (test: Case) => void])[] = [
   [/^(keyed|non-keyed) window$/, runWindowCase],
   [/^keyed \(and non-keyed\) window with a process function writing to the main and a side output$/, runWindowCase],
   [/^keyed window with a per-key value state inside the window function$/, runCheckpointing],
+  [/^interval join$/, runIntervalJoinCase],
+  [/^window join (\((inner|left|right|full)( outer)?\)|of a stream with itself)$/, runWindowJoinCase],
   [/^keyed process function( with one value state| \(key = the element\) with one value state)?$/, runProcessCase],
   [/^process function(;.*)?$/, runProcessCase],
+  [/^(keyed )?co-process function\b/, runCoProcessCase],
+  [/^keyed broadcast process function$/, runBroadcastCase],
   [/^combining the watermarks and idle\/active status of several input channels$/, runValve],
   [/^idleness detector with a manual clock/, runIdleness],
   [/^bounded out-of-orderness/, runBoundedOutOfOrderness],
@@ -34,6 +41,7 @@ const FAMILIES: readonly (readonly [RegExp, (test: Case) => void])[] = [
   [/^merging of session windows/, runSessionMerge],
   [/^windows of one key added one after another/, runSessionSet],
   [/^(count trigger \d+|event-time trigger)/, runTrigger],
+  [/^pattern(:| \S+ -> )/, runPatternCase],
   [/^purging trigger around a trigger that returns in turn$/, runPurging],
 ]
 

@@ -180,7 +180,7 @@ class TriggerBench implements TriggerContext {
   readonly processingTime = 0
 
   constructor(spec: TriggerSpec) {
-    this.#trigger = createTrigger(spec)
+    this.#trigger = createTrigger(spec, 'event')
   }
 
   get state(): number | undefined { return this.numbers.get(String(pairOf(this.#window))) }
@@ -199,7 +199,7 @@ class TriggerBench implements TriggerContext {
 
   element(window: Window): TriggerResult {
     this.#window = window
-    return this.#trigger.onElement(window.start, window, this)
+    return this.#trigger.onElement(window.start, window, this, undefined)
   }
 
   advance(watermark: number): TriggerResult | null {

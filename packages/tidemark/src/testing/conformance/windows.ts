@@ -112,6 +112,8 @@ const sum: AggregateSpec<unknown, number, number> = {
 export function computesOf(text: unknown): WindowCompute[] {
   const sums = (result: (key: any, window: Window, sum: number) => unknown): WindowCompute[] => [
     { kind: 'aggregate', aggregate: sum, result },
+    // The fields are whole numbers: sliding windows may share panes.
+    { kind: 'aggregate', aggregate: { ...sum, exact: true }, result },
     {
       kind: 'elements', state: {},
       fn: (key, window, elements) => [result(key, window, elements.reduce((a, e) => sum.add(a, e), 0))],

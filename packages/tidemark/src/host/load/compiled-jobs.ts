@@ -19,7 +19,7 @@ import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { runInThisContext } from 'node:vm'
-import { engineVersion } from '../host/version.ts'
+import { engineVersion } from '../version.ts'
 
 const FORMAT = 'tidemark.job/1'
 const ENGINE = 'tidemark'

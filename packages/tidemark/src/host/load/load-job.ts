@@ -1,10 +1,10 @@
 /**
  * Imports a job file: JavaScript as it is, TypeScript natively where Node can, else compiled by jiti.
  *
- * Called by run.ts and graph.ts. Importing a job file runs nothing of the job (DESIGN section 2).
+ * Called by the command line and by worker threads. Importing a job file runs nothing of the job (DESIGN section 2).
  *
  * Invariants
- *   LJ-1  The job file and the command line share one copy of the engine, whichever loader is used.
+ *   LJ-1  The job file and whoever loads it share one copy of the engine, whichever loader is used.
  *   LJ-2  Compiled job files are cached below the user's own directories, never in a shared one: a
  *         cache that others can write to would be a way to run code as this user.
  */
@@ -12,9 +12,9 @@ import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Job } from '../api/job.ts'
-import { isJob } from '../api/job.ts'
-import { describeThrown, isStreamError } from '../base/errors.ts'
+import type { Job } from '../../api/job.ts'
+import { isJob } from '../../api/job.ts'
+import { describeThrown, isStreamError } from '../../base/errors.ts'
 import { importKept, keep, type Module } from './compiled-jobs.ts'
 import { E092_NOT_A_JOB, E098_JOB_FILE_BROKEN, E099_NOT_FOUND } from './errors.ts'
 
@@ -105,7 +105,7 @@ async function importNativelyOrNot(file: string): Promise<Module> {
 /** Code kept from an earlier run if it is still right, else the compiler. */
 async function importWithJiti(file: string): Promise<Module> {
   const directory = cacheDirectory(file)
-  const engine = (): Promise<Module> => import('../index.ts')
+  const engine = (): Promise<Module> => import('../../index.ts')
   // Settings of the compiler may change what code means.
   const plain = !Object.keys(process.env).some((name) => name.startsWith('JITI_'))
   const kept = plain ? await importKept(file, directory, engine) : undefined

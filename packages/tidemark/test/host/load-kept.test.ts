@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createJiti } from 'jiti'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { importKept, keep } from '../../src/cli/compiled-jobs.ts'
+import { importKept, keep } from '../../src/host/load/compiled-jobs.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-kept-'))
 const cache = join(root, 'node_modules/.cache/tidemark')

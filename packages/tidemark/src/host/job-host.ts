@@ -1,0 +1,33 @@
+/** What runs a job, in this thread or in several: made by run.ts, which shows it to users. */
+import type { Log, Probe, Storage } from '../base/ports.ts'
+import type { JobGraph } from '../graph/job-graph.ts'
+import type { JobEnd, SupervisorInit } from '../job/job-supervisor.ts'
+import type { DeploymentCounts } from './deployment.ts'
+import type { PrintLine } from './print-hub.ts'
+
+export interface JobHost {
+  start(): void
+  stop(): void
+  cancel(): void
+  readonly restarts: number
+  /** Records since the job began; late and invalid ones since this process began. */
+  counts(): DeploymentCounts
+  readonly watermark: number | undefined
+}
+
+export interface JobHostInit
+  extends Pick<SupervisorInit, 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
+  readonly graph: JobGraph
+  readonly storage: Storage
+  readonly directory: string
+  readonly engine: string
+  readonly fresh: boolean
+  readonly log: Log
+  readonly probe: Probe
+  readonly print: PrintLine
+  onEnd(end: JobEnd): void
+  /** A broken invariant: the host has stopped. */
+  onBroken(error: unknown): void
+}
+
+export const NO_COUNTS: DeploymentCounts = { recordsIn: 0, recordsOut: 0, late: 0, invalid: 0 }

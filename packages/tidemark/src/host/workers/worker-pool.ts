@@ -1,0 +1,152 @@
+/**
+ * The worker threads of a job, as the starting thread sees them: started, watched, replaced.
+ *
+ * Owns the threads, over all attempts of the job. A thread that dies is reported once and replaced at the
+ * next deployment; the others stay, so that a failover does not load the job file again everywhere.
+ *
+ *   WP-1  A thread that throws (whatever it throws), exits, runs out of memory or stops beating is
+ *         reported through `onDeath` exactly once, and nothing it says later is heard.
+ *   WP-2  A request to a thread is answered exactly once, with E086 if the thread ends before.
+ *
+ * Heartbeat: every worker counts up a shared word from a timer of its event loop. One that does not for
+ * longer than `heartbeatTimeoutMs` is in a loop that never ends, and is terminated.
+ */
+import type { Worker } from 'node:worker_threads'
+import { describeThrown, errorOf, type StreamError } from '../../base/errors.ts'
+import type { CheckpointId, Epoch } from '../../base/ids.ts'
+import { wait, type Done, type Io } from '../../base/io.ts'
+import type { FileEntry } from '../../checkpoint/manifest.ts'
+import { startThread } from '../../connector/start-thread.ts'
+import type { WorkerControl } from './control.ts'
+import { E086_WORKER_DIED } from './errors.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+
+export interface WorkerPoolInit {
+  readonly workers: number
+  readonly control: WorkerControl
+  readonly heartbeatTimeoutMs: number
+  setupOf(index: number): WorkerSetup
+  /** Names of the subtasks of a worker, for E086. */
+  subtasksOf(index: number): string
+  onMessage(worker: number, message: FromWorker): void
+  onDeath(worker: number, error: StreamError): void
+}
+
+interface Thread {
+  readonly worker: Worker
+  readonly index: number
+  readonly pending: Map<number, Done<FileEntry | undefined>>
+  beats: number
+  beatAtMs: number
+}
+
+/** The first beat comes when the job file is loaded, which may mean compiling it on a busy machine. */
+const LOADING_FACTOR = 10
+/** How often the beats are looked at. */
+const WATCH_MS = 250
+
+export class WorkerPool {
+  readonly #init: WorkerPoolInit
+  readonly #threads: (Thread | undefined)[]
+  #watch: NodeJS.Timeout | undefined
+  #requests = 0
+  #closed = false
+
+  constructor(init: WorkerPoolInit) {
+    this.#init = init
+    this.#threads = Array.from({ length: init.workers })
+  }
+
+  /** Starts those that are missing. */
+  fill(): void {
+    for (let index = 0; index < this.#threads.length; index++) this.#threads[index] ??= this.#start(index)
+    this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
+  }
+
+  /** A word for a thread that is gone is none of the sender's business: its death is reported. */
+  send(index: number, message: ToWorker): void {
+    this.#threads[index]?.worker.postMessage(message)
+  }
+
+  request(index: number, kind: 'seal' | 'discard', term: Epoch, checkpoint: CheckpointId): Io<FileEntry | undefined> {
+    return wait((done) => {
+      const thread = this.#threads[index]
+      if (thread === undefined) {
+        done({ ok: false, error: this.#death(index, 'it is being replaced', undefined) })
+        return
+      }
+      const request = ++this.#requests
+      thread.pending.set(request, done)
+      thread.worker.postMessage({ kind, term, request, checkpoint } satisfies ToWorker)
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    clearInterval(this.#watch)
+    for (const thread of this.#threads.splice(0)) if (thread !== undefined) void thread.worker.terminate()
+  }
+
+  #start(index: number): Thread {
+    this.#init.control.reset(index)
+    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setupOf(index) })
+    const thread: Thread = { worker, index, pending: new Map(), beats: 0, beatAtMs: performance.now() }
+    worker.on('message', (message: FromWorker) => {
+      if (this.#threads[index] === thread) this.#onMessage(thread, message)
+    })
+    worker.on('messageerror', (error) => this.#died(thread, `a message could not be read: ${describeThrown(error)}`, error))
+    worker.on('error', (error: unknown) => this.#died(thread, reasonOf(error), error))
+    worker.on('exit', (code) => this.#died(thread, `it left with code ${code}`, undefined))
+    return thread
+  }
+
+  #onMessage(thread: Thread, message: FromWorker): void {
+    if (message.kind !== 'done' && message.kind !== 'not-done') {
+      this.#init.onMessage(thread.index, message)
+      return
+    }
+    const done = thread.pending.get(message.request)
+    thread.pending.delete(message.request)
+    if (message.kind === 'done') done?.({ ok: true, value: message.entry })
+    else done?.({ ok: false, error: errorOf(message.error, message.retryable) })
+  }
+
+  #look(): void {
+    const now = performance.now()
+    for (const thread of this.#threads) {
+      if (thread === undefined) continue
+      const beats = this.#init.control.beats(thread.index)
+      if (beats !== thread.beats) {
+        thread.beats = beats
+        thread.beatAtMs = now
+      } else if (now - thread.beatAtMs > this.#init.heartbeatTimeoutMs * (beats === 0 ? LOADING_FACTOR : 1)) {
+        const seconds = Math.round((now - thread.beatAtMs) / 1000)
+        this.#died(thread, `it has not answered for ${seconds} s (an endless loop?)`, undefined)
+        void thread.worker.terminate()
+      }
+    }
+  }
+
+  #died(thread: Thread, reason: string, cause: unknown): void {
+    if (this.#closed || this.#threads[thread.index] !== thread) return
+    this.#threads[thread.index] = undefined
+    const error = this.#death(thread.index, reason, cause)
+    for (const done of thread.pending.values()) done({ ok: false, error })
+    thread.pending.clear()
+    this.#init.onDeath(thread.index, error)
+  }
+
+  #death(worker: number, reason: string, cause: unknown): StreamError {
+    const memory = (cause as NodeJS.ErrnoException | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    const hint = memory
+      ? 'give every thread a larger heap (NODE_OPTIONS=--max-old-space-size=…), or spread the state over more workers'
+      : 'look at the cause: something outside a record function threw, left or never returned'
+    return E086_WORKER_DIED({ worker, subtasks: this.#init.subtasksOf(worker), reason, hint },
+      cause instanceof Error ? { cause } : {})
+  }
+}
+
+/** A worker may throw null, undefined or anything else. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : `it threw ${describeThrown(error)}`
+}

@@ -1,0 +1,115 @@
+/**
+ * Interval join: pairs of records of one key whose times are no further apart than the interval says.
+ *
+ * Called by create.ts. Owns the rules; rows, visits and outputs are those of join-sides.ts.
+ *
+ *   IJ-1  A pair is put out once, when the later of its two records arrives, with the later of the two
+ *         timestamps. Which of the two arrives first does not matter.
+ *   IJ-2  A record before the watermark is late: it goes to the late output of its side and joins nothing.
+ *   IJ-3  A left row is kept until the watermark reaches its time plus the upper bound (its own time, if
+ *         that bound is negative), a right row until its time minus the lower bound (its own time, if that
+ *         bound is positive). No record after the watermark could join it then.
+ *   IJ-4  In an outer join a row that has found no partner by then is put out alone, once, with that time
+ *         as its timestamp; rows that are put out alone come in order of these times.
+ *   IJ-5  An inner join has nothing to say when a row goes, so no row is waited for: rows that are over go
+ *         with the next record of the other side, before a snapshot, or when all rows of the key are over.
+ *
+ * Source: Flink IntervalJoinOperator (inner only, late records dropped), TimeIntervalJoin of Flink SQL for
+ * the outer ones, which gives them the row's own time and holds the watermark back instead.
+ */
+import { addSaturating, MAX_TIMESTAMP } from '../../base/time.ts'
+import { keepsLeft, keepsRight, type IntervalJoinSpec } from '../../graph/join-spec.ts'
+import type { Key } from '../../graph/key.ts'
+import type { Operator, OperatorContext } from '../operator.ts'
+import { JoinSides, LEFT, NOTHING_DUE, RIGHT, type KeyRows, type Side } from './join-sides.ts'
+import type { TimeBuffer } from './time-buffer.ts'
+
+export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorContext): Operator {
+  const { lowerMs, upperMs, type, keysOf, fn } = spec
+  /** Where the partners of a record of each side lie, relative to its time. */
+  const nearest = [lowerMs, -upperMs] as const
+  const farthest = [upperMs, -lowerMs] as const
+  /** How long after its time a row of each side is kept. */
+  const keepMs = [Math.max(0, upperMs), Math.max(0, -lowerMs)] as const
+  const alone = [keepsLeft(type), keepsRight(type)] as const
+  const inner = type === 'inner'
+  const rules = { keysOf, fn, take, dueOf, fire }
+  const sides = new JoinSides(inner ? { ...rules, trim } : rules, context)
+
+  /** Of the time Infinity, which stands for no row, it is Infinity: nothing is due. */
+  function expiry(side: Side, time: number): number {
+    return time === Infinity ? NOTHING_DUE : addSaturating(time, keepMs[side])
+  }
+
+  function take(side: Side, key: Key, value: unknown, time: number): void {
+    if (time < sides.watermark) {
+      sides.late(side, key, value, time)
+      return
+    }
+    const rows = sides.rowsOf(key)
+    const own = rows.sides[side]
+    const opposite = side === LEFT ? RIGHT : LEFT
+    const other = rows.sides[opposite]
+    if (inner) other.removeUpTo(lastOver(opposite, sides.watermark))
+    const last = time + farthest[side]
+    const row = own.add(time, value)
+    for (let i = other.countBefore(time + nearest[side]); ; i++) {
+      const partnerTime = other.timeAt(i)
+      if (partnerTime > last) break
+      // A mark says that the row has found a partner.
+      if (!inner) own.mark(row, true)
+      if (!inner) other.mark(i, true)
+      const at = partnerTime > time ? partnerTime : time
+      if (side === LEFT) sides.emit(key, value, time, other.valueAt(i), partnerTime, at)
+      else sides.emit(key, other.valueAt(i), partnerTime, value, time, at)
+    }
+    if (inner) {
+      if (rows.due === NOTHING_DUE) sides.schedule(key, rows, dueOf(rows))
+      return
+    }
+    const due = expiry(side, time)
+    if (due < rows.due) sides.schedule(key, rows, due)
+  }
+
+  /** Rows to put out need a visit for the first of them; else one for the last, which frees all (IJ-5). */
+  function dueOf({ sides: [left, right] }: KeyRows): number {
+    const leftEnd = expiry(LEFT, left.timeAt(inner ? left.length - 1 : 0))
+    const rightEnd = expiry(RIGHT, right.timeAt(inner ? right.length - 1 : 0))
+    if (!inner || left.length === 0 || right.length === 0) return Math.min(leftEnd, rightEnd)
+    return Math.max(leftEnd, rightEnd)
+  }
+
+  function trim({ sides: [left, right] }: KeyRows): void {
+    const { watermark } = sides
+    left.removeUpTo(lastOver(LEFT, watermark))
+    right.removeUpTo(lastOver(RIGHT, watermark))
+  }
+
+  /** Rows at that time or before it are over when the watermark is at `time`. */
+  function lastOver(side: Side, time: number): number {
+    return time === MAX_TIMESTAMP ? MAX_TIMESTAMP : time - keepMs[side]
+  }
+
+  function fire(key: Key, rows: KeyRows, time: number): void {
+    if (inner) {
+      trim(rows)
+      return
+    }
+    for (const side of [LEFT, RIGHT]) {
+      const buffer = rows.sides[side]
+      const count = buffer.countUpTo(lastOver(side, time))
+      if (alone[side]) for (let i = 0; i < count; i++) putOutAlone(side, key, buffer, i, time)
+      buffer.removeFirst(count)
+    }
+  }
+
+  function putOutAlone(side: Side, key: Key, buffer: TimeBuffer, i: number, at: number): void {
+    if (buffer.isMarked(i)) return
+    const time = buffer.timeAt(i)
+    const value = buffer.valueAt(i)
+    if (side === LEFT) sides.emit(key, value, time, undefined, undefined, at)
+    else sides.emit(key, undefined, undefined, value, time, at)
+  }
+
+  return sides.operator()
+}

@@ -1,0 +1,151 @@
+/**
+ * The window operator for sliding event-time windows that overlap, where the aggregate merges exactly.
+ *
+ * Called by window.ts, under the conditions of the aligned operator. A record is added once, to its pane,
+ * and not to each of its windows; a window that fires merges its panes. An hour by the minute so costs
+ * about what an hour costs, and sixty times the results.
+ *
+ *   WQ-1  Only where the order of additions cannot be seen: `merge` is given and `exact` is true. A float
+ *         sum stays with one accumulator a window, as a plain fold over its records would add it up.
+ *   WQ-2  Results, late records and their times are those of the general operator. The order of keys
+ *         within one firing of a window is not.
+ *   WQ-3  The fast path is taken only for a pane none of whose windows is done or held (PN-3).
+ *   WQ-4  The state has another form than that of the other window operators; they can read it
+ *         (pane-expansion.ts), and this one is not chosen for a snapshot that has theirs.
+ */
+import { assert } from '../base/assert.ts'
+import type { Key } from '../graph/key.ts'
+import { MAIN, type WindowSpec } from '../graph/operator-spec.ts'
+import type { Window } from '../graph/window-spec.ts'
+import { checkKey } from '../record/key-codec.ts'
+import type { RestoredOperator } from '../state/snapshot.ts'
+import { PaneGrid } from '../time/panes.ts'
+import { checkAssigner, makeWindow } from '../time/window-assigner.ts'
+import { userError } from './errors.ts'
+import { OpenPanes, type OpenPane } from './open-panes.ts'
+import type { Operator, OperatorContext } from './operator.ts'
+import { freezing, keyFrom } from './user-code.ts'
+import { isAligned } from './window-aligned.ts'
+import { restoredWatermark, watermarkState } from './watermark-state.ts'
+import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
+
+/** Whether `createPaneWindow` may run this window. */
+export function sharesPanes(spec: WindowSpec): boolean {
+  const { assigner, compute } = spec
+  return isAligned(spec) && assigner.kind === 'sliding' && assigner.sizeMs > assigner.slideMs &&
+    compute.kind === 'aggregate' && compute.aggregate.merge !== undefined && compute.aggregate.exact === true
+}
+
+/** A window of the other operators is in the snapshot: it cannot be cut into panes. */
+export function holdsWindows(restored: RestoredOperator | undefined): boolean {
+  for (const _entry of restored?.keyed('window') ?? []) return true
+  return false
+}
+
+export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Operator {
+  const { operator, output, maxParallelism, restored } = context
+  const { assigner, compute } = spec
+  checkAssigner(assigner)
+  assert(assigner.kind === 'sliding' && compute.kind === 'aggregate', 'panes are of sliding aggregates')
+  const { aggregate, result } = compute
+  const { create, add, merge } = aggregate
+  assert(merge !== undefined, 'panes merge')
+  const { sizeMs, slideMs } = assigner
+  const grid = new PaneGrid(sizeMs, slideMs, assigner.offsetMs)
+  const open = new OpenPanes(grid, spec.latenessMs, {
+    ...aggregate,
+    merge(into, from) {
+      try {
+        return merge(into, from)
+      } catch (thrown) {
+        throw userError(thrown, operator, 'merge of the aggregate')
+      }
+    },
+  })
+  const keyed = spec.keyOf !== undefined
+  const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
+  const next = freezing(output.collector(MAIN), context)
+  const late = lateOutput(spec, context)
+  let watermark = restoredWatermark(restored)
+  let cells: OpenPane['cells'] = new Map()
+  let low = 0
+  let high = 0
+  let firstEnd = 0
+  if (restored !== undefined) open.restore(restored, watermark, operator)
+
+  function fire(window: Window, key: Key, accumulator: unknown): void {
+    let value: unknown
+    try {
+      value = result(keyed ? key : undefined, window, aggregate.result(accumulator))
+    } catch (thrown) {
+      throw userError(thrown, operator, 'result of the aggregate')
+    }
+    next(value, window.end - 1)
+  }
+
+  function addTo(pane: OpenPane, key: Key, value: unknown): void {
+    const { cells: own } = pane
+    try {
+      own.set(key, add(own.has(key) ? own.get(key) : create(), value))
+      open.changed(pane, key)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'aggregate')
+    }
+  }
+
+  /** A record of another pane than the one before, or one that makes windows fire. */
+  function addSlowly(value: unknown, timestamp: number): void {
+    const key = keyFrom(keyOf, value, operator)
+    requireTimestamp(timestamp, operator)
+    const last = grid.lastWindowOf(timestamp)
+    if (open.cleanupOf(last) <= watermark) {
+      late(key, value, timestamp, watermark)
+      return
+    }
+    const first = grid.firstWindowOf(timestamp)
+    const pane = open.open(grid.startOf(timestamp), watermark)
+    addTo(pane, key, value)
+    for (let start = first; start <= last; start += slideMs) {
+      if (start + sizeMs - 1 > watermark) {
+        if (!open.holdsFired) break
+        open.rearm(start, key)
+      } else if (open.cleanupOf(start) > watermark) {
+        const found = open.of(start, key)
+        assert(found !== undefined, 'a window has the record that was added to it')
+        fire(makeWindow(start, start + sizeMs), key, found.accumulator)
+      }
+    }
+    if (first + sizeMs - 1 <= watermark || open.holdsFired) return
+    cells = pane.cells
+    low = pane.start
+    high = pane.end
+    firstEnd = first + sizeMs - 1
+  }
+
+  return {
+    collect(value, timestamp) {
+      if (timestamp < low || timestamp >= high) return addSlowly(value, timestamp)
+      try {
+        const key = keyOf(value)
+        const before = cells.get(key)
+        if (before === undefined && !cells.has(key)) {
+          cells.set(checkKey(key, operator), add(create(), value))
+        } else {
+          const after = add(before, value)
+          if (after !== before) cells.set(key, after)
+        }
+      } catch (thrown) {
+        throw userError(thrown, operator, 'keyBy or aggregate')
+      }
+    },
+    onWatermark(now) {
+      if (now <= watermark) return
+      watermark = now
+      if (firstEnd <= watermark) low = high = 0
+      open.advance(watermark, fire)
+      output.watermark(watermark)
+    },
+    onIdle: (idle) => output.idle(idle),
+    snapshot: () => ({ keyed: open.snapshot(maxParallelism, watermark), lists: [watermarkState(watermark)] }),
+  }
+}
