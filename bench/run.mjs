@@ -15,6 +15,7 @@ import { buildStamp, commit, load, machine, quietLoad } from './lib/machine.mjs'
 import { interleave, ratio, runSide, series, waitedShare } from './lib/pairs.mjs'
 import { startUp } from './lib/startup.mjs'
 import { summary } from './lib/stats.mjs'
+import { nexmark, shownNexmark } from './nexmark/run.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
@@ -145,6 +146,38 @@ function shown({ bench, base, unit, limit, verdict, wall, cpu, engineMs, baseMs,
   return `  ${name.padEnd(26)} ${spread.padEnd(24)}${more}${target}`
 }
 
+const note = (text) => process.stderr.write(`${text}\n`)
+
+/** Undefined if the option was not given. */
+function wholeFrom1(values, name) {
+  if (values[name] === undefined) return undefined
+  const given = Number(values[name])
+  if (Number.isInteger(given) && given >= 1) return given
+  throw new Error(`--${name} needs a whole number from 1`)
+}
+
+/** Nexmark with Flink beside it: one object with a row for each query. */
+async function sideBySide(values) {
+  const events = wholeFrom1(values, 'events')
+  const rounds = wholeFrom1(values, 'pairs')
+  await build()
+  const stamp = buildStamp(ROOT)
+  note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
+  const loads = []
+  const result = await nexmark({
+    queries: values.queries?.split(','), events, rounds,
+    flinkPath: values.flink, noFlink: values['no-flink'],
+    note: (text) => {
+      loads.push(load())
+      note(`${text}, load ${loads.at(-1)}`)
+    },
+  })
+  if (buildStamp(ROOT) !== stamp) throw new Error('the build changed while it was measured: the results are void')
+  const line = JSON.stringify({ bench: 'nexmark', ...result, ...aboutRun(stamp, loads) })
+  console.log(values.json ? line : shownNexmark(result))
+  if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -152,18 +185,24 @@ async function main() {
       json: { type: 'boolean', default: false },
       pairs: { type: 'string' },
       'no-save': { type: 'boolean', default: false },
+      events: { type: 'string' },
+      queries: { type: 'string' },
+      flink: { type: 'string' },
+      'no-flink': { type: 'boolean', default: false },
     },
   })
   const names = Object.keys(BENCHES)
+  if (positionals.includes('nexmark')) {
+    if (positionals.length > 1) throw new Error('nexmark is measured alone')
+    return sideBySide(values)
+  }
   const wanted = positionals.length === 0 || positionals.includes('all') ? names : positionals
   const unknown = wanted.find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(', ')}, all`)
-  const pairs = values.pairs === undefined ? undefined : Number(values.pairs)
-  if (pairs !== undefined && !(Number.isInteger(pairs) && pairs >= 1)) throw new Error('--pairs needs a whole number from 1')
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(', ')}, all, nexmark`)
+  const pairs = wholeFrom1(values, 'pairs')
 
   await build()
   const stamp = buildStamp(ROOT)
-  const note = (text) => process.stderr.write(`${text}\n`)
   note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
   for (const name of wanted) {
     const loads = [load()]
@@ -180,9 +219,12 @@ async function main() {
   }
 }
 
+const aboutRun = (stamp, loads) => ({
+  when: new Date().toISOString(), commit: commit(ROOT), build: stamp, machine: machine(), load: summary(loads),
+})
+
 function save(rows, { stamp, loads, values }) {
-  const when = new Date().toISOString()
-  const about = { when, commit: commit(ROOT), build: stamp, machine: machine(), load: summary(loads) }
+  const about = aboutRun(stamp, loads)
   for (const row of rows) {
     const line = JSON.stringify({ ...row, ...about })
     console.log(values.json ? line : shown(row))

@@ -6,7 +6,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { build } from '../../../../scripts/build.mjs'
 import { CLI, ROOT, runCommand } from '../../../../scripts/lib/workspace.mjs'
 
@@ -68,28 +68,41 @@ test.each([[1, 1], [2, 2], [3, 2], [4, 4], [5, 3]])(
     expect(lines).toEqual(expected())
   }, MINUTE_MS)
 
-describe('a worker thread that dies is replaced in the same process, and every total is exact', () => {
-  const THREADS = ['--parallelism', '2', '--workers', '2']
-  test.each([
-    ['throws null', 'throw-null', /threw null/],
-    ['throws where nobody catches', 'throw-value', /nobody in particular/],
-    ['leaves', 'exit', /left with code 7/],
-    ['runs out of memory', 'heap', /memory/],
-    ['never returns', 'loop', /not answered/],
-  ])('%s', async (_what, death, reason) => {
+const THREADS = ['--parallelism', '2', '--workers', '2']
+
+test.each([
+  ['throws null', 'throw-null', /threw null/],
+  ['throws undefined', 'throw-undefined', /threw undefined/],
+  ['throws what cannot be copied', 'throw-function', /./],
+  ['throws where nobody catches', 'throw-error', /nobody in particular/],
+  ['leaves', 'exit', /left with code 7/],
+  ['runs out of memory', 'heap', /memory/],
+  ['never returns', 'loop', /not answered/],
+])('a worker thread that %s is replaced in the same process, and every total is exact', async (_what, death, reason) => {
+  const { exitCode, events, lines } = await run(
+    THREADS, { death, at: '40000', ...(death === 'loop' ? { heartbeatTimeout: '4s' } : {}) },
+    death === 'heap' ? { NODE_OPTIONS: '--max-old-space-size=64' } : {})
+  const restarts = events.filter(({ kind }) => kind === 'restarting')
+  expect(restarts).toMatchObject([{ error: { code: 'E086', what: expect.stringMatching(reason) } }])
+  expect(events.filter(({ kind }) => kind === 'started').length).toBe(1)
+  expect(exitCode).toBe(0)
+  expect(lines).toEqual(expected())
+}, MINUTE_MS)
+
+// Two subtasks a thread: at the third time one checkpoint is complete, so that the job gets on.
+test.each(['task.ack.sent@3', 'commit.begin@2', 'commit.k.after@2'])(
+  'a worker thread that ends at the step %s, and its successors as well, changes no total', async (step) => {
     const { exitCode, events, lines } = await run(
-      THREADS, { death, at: '40000', ...(death === 'loop' ? { heartbeatTimeout: '4s' } : {}) },
-      death === 'heap' ? { NODE_OPTIONS: '--max-old-space-size=64' } : {})
+      THREADS, { checkpointEvery: '50ms', restartAttempts: '30' }, { TIDEMARK_FAILPOINTS: step.replace('@', '=exit@') })
     const restarts = events.filter(({ kind }) => kind === 'restarting')
-    expect(restarts).toMatchObject([{ error: { code: 'E086', what: expect.stringMatching(reason) } }])
-    expect(events.filter(({ kind }) => kind === 'started').length).toBe(1)
+    expect(restarts.length).toBeGreaterThan(0)
+    for (const { error } of restarts) expect(error?.code).toBe('E086')
     expect(exitCode).toBe(0)
     expect(lines).toEqual(expected())
   }, MINUTE_MS)
-})
 
 test('a job file that builds another graph in a thread is refused, with what differs', async () => {
-  const { exitCode, events } = await run(['--parallelism', '2', '--workers', '2'], { graph: 'thread' })
+  const { exitCode, events } = await run(THREADS, { graph: 'thread' })
   expect(events.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'E087', what: expect.stringContaining('in-thread') } })
   expect(exitCode).not.toBe(0)
 }, MINUTE_MS)

@@ -16,7 +16,10 @@ const EVERY_STEP = test('e2e/soak.test.ts', 'killed at every named step once: ea
 const ENUMERATED = test('simulation/enumeration.test.ts',
   '${world.name}: started again, the job ends with its output exactly once and nothing left over')
 const ERRNO_ONCE = test('checkpoint/crash.test.ts', '${errno} once at any operation: no wrong result, and the next checkpoint completes')
-const WORKERS = 'worker threads'
+const DEAD_WORKER = test('e2e/workers.test.ts',
+  'a worker thread that %s is replaced in the same process, and every total is exact')
+const WORKER_AT_STEP = test('e2e/workers.test.ts',
+  'a worker thread that ends at the step %s, and its successors as well, changes no total')
 const REST = 'the REST API, which is not built yet'
 const SAVEPOINTS = 'savepoints: a stop takes an ordinary final checkpoint, and no start goes back to an older one'
 
@@ -61,20 +64,23 @@ export const FAULTS = [
   ] },
   { id: 'F15', layers: 'P', fault: 'a worker dies: throws an error, null, undefined or what cannot be copied, or exits', by: [
     test('host/exactly-once.test.ts', 'a function that throws ${String(thrown)} changes no total at parallelism ${parallelism}'),
-  ], needs: WORKERS },
-  { id: 'F16', layers: 'P', fault: 'the heap of a worker is used up', by: [], needs: WORKERS },
-  { id: 'F17', layers: 'P', fault: 'memory outside the heap of a worker grows', by: [], needs: WORKERS },
+    DEAD_WORKER,
+  ] },
+  { id: 'F16', layers: 'P', fault: 'the heap of a worker is used up', by: [DEAD_WORKER] },
+  { id: 'F17', layers: 'P', fault: 'memory outside the heap of a worker grows', by: [], needs: 'an account of memory outside the heap' },
   { id: 'F18', layers: 'P', fault: 'the heap of the process is used up', by: destroy('kill.heap-limit') },
   { id: 'F19', layers: 'SP', fault: 'a function of the user keeps a worker busy for 30 s', by: [
     test('host/pace.test.ts', 'a user function of 20 ms a record does not keep the event loop for a whole batch'),
-  ], needs: WORKERS },
-  { id: 'F20', layers: 'P', fault: 'the thread of the coordinator is busy', by: drawn('stallOneIn'), needs: WORKERS },
+    DEAD_WORKER,
+  ] },
+  { id: 'F20', layers: 'P', fault: 'the thread of the coordinator is busy', by: drawn('stallOneIn') },
   { id: 'F21', layers: 'P', fault: 'the process is stopped for a while, is succeeded, and goes on', by: [
     ...destroy('rivals.zombie', 'rivals.two-take-overs', 'rivals.frozen'), ...drawn('zombieOneIn'),
     test('host/directory-lock.test.ts', 'a stopped holder keeps it, its pid is still named, and --take-over passes by'),
   ] },
-  { id: 'F22', layers: 'P', fault: 'a worker is ended while it holds a lock or writes into a ring', by: [], needs: WORKERS },
-  { id: 'F23', layers: 'P', fault: 'a worker is ended while it waits', by: [], needs: WORKERS },
+  { id: 'F22', layers: 'P', fault: 'a worker is ended while it holds a lock or writes into a ring', by: [WORKER_AT_STEP, DEAD_WORKER] },
+  { id: 'F23', layers: 'P', fault: 'a worker is ended while it waits', by: [],
+    needs: 'a way to end one idle thread from outside; no thread of the engine blocks, an idle one waits in its event loop' },
   { id: 'F24', layers: 'P', fault: 'SIGTERM, once and twice, at any moment', by: [
     ...destroy('signal.term', 'signal.twice', 'signal.any-moment'),
     test('cli/run.test.ts', 'the first %s stops with a final checkpoint, and the next run goes on'),

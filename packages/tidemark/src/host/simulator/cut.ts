@@ -101,13 +101,20 @@ export function readCut(disk: SimulatedDisk, directory: string, id: CheckpointId
   return new Cut(manifest, parts)
 }
 
-/** What is wrong with the completed checkpoints on the disk: a manifest refers only to whole files. */
-export function unreadableCheckpoint(disk: SimulatedDisk, directory: string): string | undefined {
+/**
+ * What is wrong with the checkpoints of `completed` that are on the disk: a manifest refers only to whole files.
+ *
+ * A manifest of nobody's is left out: a writer that was succeeded may link one behind the back of a
+ * collection, which takes its files away; no start ever goes on from it (EP-2).
+ */
+export function unreadableCheckpoint(
+  disk: SimulatedDisk, directory: string, completed: ReadonlySet<CheckpointId>,
+): string | undefined {
   const found = disk.lookup(checkpointsDirectory(directory))
   if (!(found instanceof SimulatedDirectory)) return undefined
   for (const name of found.entries.keys()) {
     const id = parseManifestFile(name)
-    if (id === undefined) continue
+    if (id === undefined || !completed.has(id)) continue
     try {
       const path = manifestFile(directory, id)
       for (const { name: file, length, crc32: sum } of parseManifest(bytesOf(disk, path), path, id).files) {

@@ -34,7 +34,8 @@ export class SimulatedFile {
   append(more: Uint8Array): void {
     const need = this.#length + more.length
     if (this.#length === 0) {
-      this.#bytes = more
+      // A plain view: slices of a Buffer would be no copies.
+      this.#bytes = new Uint8Array(more.buffer, more.byteOffset, more.byteLength)
     } else {
       if (need > this.#bytes.length) {
         const grown = new Uint8Array(need * 2)

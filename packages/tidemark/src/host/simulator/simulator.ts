@@ -59,6 +59,8 @@ class Simulation {
   readonly #covered = new Set<string>()
   /** Manifests that were found right; after a power cut there are others in their place. */
   readonly #examined = new WeakSet<SimulatedFile>()
+  /** Said to be complete, or gone on from. */
+  readonly #complete = new Set<CheckpointId>()
   #steps = 0
   #nowMs = 1000
   #processes = 0
@@ -70,6 +72,8 @@ class Simulation {
   /** Kinds of fault that happened. */
   readonly #kinds = new Set<string>()
   #healed = false
+  /** The clock on the wall jumps at the next step. */
+  #jumps = false
   #incarnation: Incarnation | undefined
   #aim: Crash | undefined
   #aimLeft = 0
@@ -126,8 +130,7 @@ class Simulation {
         return
       }
     }
-    this.#healed = true
-    this.#bury()
+    this.#heal()
     // A removal of the last minute may have failed; the next start, without faults, has to repeat it.
     this.#check(this.#world.faults.ioErrorOneIn > 0 ? 'staged files may be there' : undefined)
     if (this.#random.chance(1, 2)) {
@@ -219,9 +222,10 @@ class Simulation {
       return 'died'
     }
     const { end } = incarnation
-    if (end?.kind === 'finished' && this.#crashed === 0 && !this.#healed) {
-      // The end of the job is the last moment at which a process can die.
+    if (end?.kind === 'finished' && !this.#healed && (this.#crashed === 0 || this.#tooCalm)) {
+      // The end of the job is the last moment at which a process can die, and other things can happen.
       incarnation.storage.kill()
+      this.#jumps = this.#tooCalm
       this.#die()
       return 'died'
     }
@@ -232,6 +236,11 @@ class Simulation {
     this.#checkRetained()
     if (end?.kind === 'failed') return 'failed'
     return end?.kind === 'already-finished' ? 'already-finished' : 'finished'
+  }
+
+  /** A full seed has two kinds of fault at least. */
+  get #tooCalm(): boolean {
+    return this.#world.kind === 'full' && this.#kinds.size < 2
   }
 
   #hasLeft(incarnation: Incarnation): boolean {
@@ -258,14 +267,15 @@ class Simulation {
         return
       }
       // A slow disk may have kept the other faults from their occasions.
-      if (this.#kinds.size >= 2 || this.#world.kind === 'protocol' || this.#steps > 3 * safetySteps) this.#heal()
+      if (!this.#tooCalm || this.#steps > 3 * safetySteps) this.#heal()
     }
     if (this.#steps > safetySteps + livenessSteps) {
       this.#violate({ kind: 'not-finished', why: `not after ${livenessSteps} steps without faults` })
       return
     }
     if (this.#healed) return
-    if (faults.wallJumpOneIn > 0 && this.#random.chance(1, faults.wallJumpOneIn)) {
+    if (this.#jumps || (faults.wallJumpOneIn > 0 && this.#random.chance(1, faults.wallJumpOneIn))) {
+      this.#jumps = false
       this.#kinds.add('clock jump')
       incarnation.scheduler.jumpWall(this.#random.below(20_000) - 10_000)
     }
@@ -397,7 +407,7 @@ class Simulation {
   }
 
   #die(): void {
-    const disk = this.#aim?.disk ?? 'kill'
+    const disk = this.#aim?.disk ?? (this.#tooCalm ? 'some' : 'kill')
     this.#crashed += 1
     this.#trace.note('crash', disk)
     this.#repair()
@@ -420,6 +430,7 @@ class Simulation {
 
   /** A checkpoint is said to be complete, or is gone on from. */
   #examine(id: CheckpointId): void {
+    this.#complete.add(id)
     const file = this.#disk.lookup(manifestFile(STATE, id))
     if (file instanceof SimulatedFile) {
       if (this.#examined.has(file)) return
@@ -450,7 +461,7 @@ class Simulation {
 
   #checkRetained(): void {
     if (!this.#often(3)) return
-    const what = unreadableCheckpoint(this.#disk, STATE)
+    const what = unreadableCheckpoint(this.#disk, STATE, this.#complete)
     if (what !== undefined) this.#violate({ kind: 'unreadable-checkpoint', what })
   }
 

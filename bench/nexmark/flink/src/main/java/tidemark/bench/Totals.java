@@ -1,0 +1,157 @@
+package tidemark.bench;
+
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.util.Collector;
+
+/**
+ * q15 and q17: totals without windows, one result for every bid. The result is the total itself, which the next
+ * bid changes: object reuse allows it, and it saves an allocation.
+ */
+final class Totals {
+  private static final long DAY_MS = 86_400_000L;
+  private static final long AUCTIONS = 100_000_000L;
+
+  private Totals() {}
+
+  static long dayKey(long dateTime, long auction) {
+    return dateTime / DAY_MS * AUCTIONS + auction;
+  }
+
+  static int priceClass(long price) {
+    return price < 10_000 ? 1 : price < 1_000_000 ? 2 : 3;
+  }
+
+  public static class Day {
+    public long bids;
+    public long bids1;
+    public long bids2;
+    public long bids3;
+    public long bidders;
+    public long bidders1;
+    public long bidders2;
+    public long bidders3;
+    public long auctions;
+    public long auctions1;
+    public long auctions2;
+    public long auctions3;
+
+    public Day() {}
+
+    String line() {
+      return bids + "," + bids1 + "," + bids2 + "," + bids3 + "," + bidders + "," + bidders1 + "," + bidders2 + ","
+          + bidders3 + "," + auctions + "," + auctions1 + "," + auctions2 + "," + auctions3;
+    }
+  }
+
+  /** Whom and what was seen at all and by class is kept as bits, one map entry an id. */
+  static final class PerDay extends KeyedProcessFunction<Long, Event.Bid, Day> {
+    private transient ValueState<Day> totals;
+    private transient MapState<Long, Integer> bidders;
+    private transient MapState<Long, Integer> auctions;
+
+    @Override
+    public void open(OpenContext context) {
+      totals = getRuntimeContext().getState(new ValueStateDescriptor<>("totals", TypeInformation.of(Day.class)));
+      bidders = getRuntimeContext().getMapState(new MapStateDescriptor<>("bidders", Types.LONG, Types.INT));
+      auctions = getRuntimeContext().getMapState(new MapStateDescriptor<>("auctions", Types.LONG, Types.INT));
+    }
+
+    private static int firstTime(MapState<Long, Integer> seen, long id, int rank) throws Exception {
+      Integer known = seen.get(id);
+      int had = known == null ? 0 : known;
+      int has = had | 1 | (1 << rank);
+      if (has != had) {
+        seen.put(id, has);
+      }
+      return has ^ had;
+    }
+
+    @Override
+    public void processElement(Event.Bid bid, Context context, Collector<Day> out) throws Exception {
+      Day day = totals.value();
+      if (day == null) {
+        day = new Day();
+      }
+      int rank = priceClass(bid.price);
+      int b = firstTime(bidders, bid.bidder, rank);
+      int a = firstTime(auctions, bid.auction, rank);
+      day.bids++;
+      if (rank == 1) {
+        day.bids1++;
+      } else if (rank == 2) {
+        day.bids2++;
+      } else {
+        day.bids3++;
+      }
+      day.bidders += b & 1;
+      day.bidders1 += (b >> 1) & 1;
+      day.bidders2 += (b >> 2) & 1;
+      day.bidders3 += (b >> 3) & 1;
+      day.auctions += a & 1;
+      day.auctions1 += (a >> 1) & 1;
+      day.auctions2 += (a >> 2) & 1;
+      day.auctions3 += (a >> 3) & 1;
+      totals.update(day);
+      out.collect(day);
+    }
+  }
+
+  public static class OfAuction {
+    public long key;
+    public long bids;
+    public long bids1;
+    public long bids2;
+    public long bids3;
+    public long min = Long.MAX_VALUE;
+    public long max;
+    public double avg;
+    public long sum;
+
+    public OfAuction() {}
+
+    String line() {
+      return key + "," + bids + "," + bids1 + "," + bids2 + "," + bids3 + "," + min + "," + max + ","
+          + (long) Math.floor(avg) + "," + sum;
+    }
+  }
+
+  static final class PerAuction extends KeyedProcessFunction<Long, Event.Bid, OfAuction> {
+    private transient ValueState<OfAuction> totals;
+
+    @Override
+    public void open(OpenContext context) {
+      totals = getRuntimeContext().getState(new ValueStateDescriptor<>("totals", TypeInformation.of(OfAuction.class)));
+    }
+
+    @Override
+    public void processElement(Event.Bid bid, Context context, Collector<OfAuction> out) throws Exception {
+      OfAuction total = totals.value();
+      if (total == null) {
+        total = new OfAuction();
+        total.key = context.getCurrentKey();
+      }
+      int rank = priceClass(bid.price);
+      total.bids++;
+      if (rank == 1) {
+        total.bids1++;
+      } else if (rank == 2) {
+        total.bids2++;
+      } else {
+        total.bids3++;
+      }
+      total.min = Math.min(total.min, bid.price);
+      total.max = Math.max(total.max, bid.price);
+      total.sum += bid.price;
+      total.avg = (double) total.sum / total.bids;
+      totals.update(total);
+      out.collect(total);
+    }
+  }
+}
