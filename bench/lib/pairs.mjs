@@ -10,9 +10,13 @@ import { spawn } from 'node:child_process'
 import { summary } from './stats.mjs'
 
 /** Runs one side and gives what it reported. */
-export function runSide(script, args, { flags = ['--expose-gc'] } = {}) {
+export const runSide = (script, args, { flags = ['--expose-gc'] } = {}) =>
+  lastJson(process.execPath, [...flags, script, ...args], `${script} ${args.join(' ')}`)
+
+/** Runs a program and gives the JSON object that is the last line of its output. */
+export function lastJson(command, args, label) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...flags, script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let out = ''
     let problems = ''
     child.stdout.setEncoding('utf8').on('data', (text) => { out += text })
@@ -21,7 +25,7 @@ export function runSide(script, args, { flags = ['--expose-gc'] } = {}) {
     child.on('close', (code, signal) => {
       const last = out.trimEnd().split('\n').at(-1) ?? ''
       if (code === 0 && last.startsWith('{')) resolve(JSON.parse(last))
-      else reject(new Error(`${script} ${args.join(' ')} ended with ${signal ?? code}\n${problems}${out}`))
+      else reject(new Error(`${label}: ended with ${signal ?? code}\n${problems.slice(-4000)}${out.slice(-2000)}`))
     })
   })
 }

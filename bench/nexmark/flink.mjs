@@ -3,10 +3,11 @@
  *
  * What is missing is said, never passed over: `prepareFlink` gives the reason.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { lastJson } from '../lib/pairs.mjs'
 
 const PROJECT = fileURLToPath(new URL('./flink', import.meta.url))
 const LEAST_JAVA = 17
@@ -81,22 +82,7 @@ const OPENS = ['java.lang', 'java.net', 'java.io', 'java.nio', 'java.text', 'jav
   .map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
 
 /** One JVM: `{ settings: { name: rates }, results }`. `options` as in Main.java. */
-export function runFlink(flink, query, events, { heapMb, options = [] }) {
-  return new Promise((resolve, reject) => {
-    const args = [
-      `-Xmx${heapMb}m`, `-Xms${heapMb}m`, '-XX:+UseG1GC', ...OPENS,
-      '-cp', flink.classPath, 'tidemark.bench.Main', query, String(events), ...options,
-    ]
-    const child = spawn(flink.java, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let problems = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => { out += text })
-    child.stderr.setEncoding('utf8').on('data', (text) => { problems += text })
-    child.on('error', reject)
-    child.on('close', (code, signal) => {
-      const last = out.trimEnd().split('\n').at(-1) ?? ''
-      if (code === 0 && last.startsWith('{')) resolve(JSON.parse(last))
-      else reject(new Error(`Flink, ${query}: ended with ${signal ?? code}\n${problems.slice(-4000)}${out.slice(-2000)}`))
-    })
-  })
-}
+export const runFlink = (flink, query, events, { heapMb, options = [] }) => lastJson(flink.java, [
+  `-Xmx${heapMb}m`, `-Xms${heapMb}m`, '-XX:+UseG1GC', ...OPENS,
+  '-cp', flink.classPath, 'tidemark.bench.Main', query, String(events), ...options,
+], `Flink, ${query}`)

@@ -5,6 +5,7 @@
  * contain. Same bytes and same results as shape-codec.ts, by test; several times slower.
  */
 import { assert } from '../base/assert.ts'
+import { setField } from '../base/generated-code.ts'
 import {
   baseOf, isDate, isRecordOf, KIND, MOST_CHARS, NULLABLE, TAGS, type Columns, type Shape, type ShapeCodec,
 } from './columns.ts'
@@ -144,14 +145,5 @@ export function closureCodec({ names, kinds }: Shape): ShapeCodec {
       }
       return values
     },
-  }
-}
-
-/** Plain assignment to `__proto__` would change the prototype instead. */
-function setField(record: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') {
-    Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    record[name] = value
   }
 }

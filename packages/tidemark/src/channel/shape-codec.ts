@@ -13,38 +13,28 @@
  *   SH-3  A record is read field by field, each once; a record of another shape stops the writing (-1).
  */
 import { assert } from '../base/assert.ts'
+import { canGenerate, generate } from '../base/generated-code.ts'
 import { baseOf, KIND, MOST_CHARS, NULLABLE, TAGS, type Shape, type ShapeCodec } from './columns.ts'
 import { closureCodec } from './shape-closures.ts'
 
-const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/
 /** Compiling a function costs more the longer it is, and V8 optimises none that is very long. */
 const MOST_COLUMNS = 100
 
 type Compiled = (...values: readonly unknown[]) => unknown
 
 /** Found once, by trying: it does not change within a process. */
-export const GENERATES: boolean = compiled('return true')?.() === true
-
-/** Undefined where code generation is disallowed, as by `--disallow-code-generation-from-strings`. */
-function compiled(body: string, ...parameters: readonly string[]): Compiled | undefined {
-  try {
-    // oxlint-disable-next-line no-implied-eval
-    return new Function(...parameters, `'use strict'\n${body}`) as Compiled
-  } catch {
-    return undefined
-  }
-}
+export const GENERATES: boolean = generate<() => boolean>([], 'return true')?.() === true
 
 export function isGeneratable({ names, kinds }: Shape): boolean {
   if (kinds.length > MOST_COLUMNS) return false
-  return names === undefined || names.every((name) => IDENTIFIER.test(name) && name !== '__proto__')
+  return names === undefined || canGenerate(names)
 }
 
-/** `generate`: false to do without generated code, as where it is disallowed. */
-export function shapeCodec(shape: Shape, generate: boolean = GENERATES): ShapeCodec {
-  if (!generate || !isGeneratable(shape)) return closureCodec(shape)
-  const write = compiled(writerSource(shape), 'names', 'plain', 'date')
-  const read = compiled(readerSource(shape))
+/** `generated`: false to do without generated code, as where it is disallowed. */
+export function shapeCodec(shape: Shape, generated: boolean = GENERATES): ShapeCodec {
+  if (!generated || !isGeneratable(shape)) return closureCodec(shape)
+  const write = generate<Compiled>(['names', 'plain', 'date'], writerSource(shape))
+  const read = generate<Compiled>([], readerSource(shape))
   assert(write !== undefined && read !== undefined, 'allowed code compiles for every generatable shape')
   return {
     write: write(shape.names, Object.prototype, Date.prototype) as ShapeCodec['write'],

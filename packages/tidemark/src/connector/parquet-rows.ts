@@ -5,7 +5,7 @@
  * shape; a Date is made anew for every row, since user code may hold on to it.
  */
 import { deserialize } from 'node:v8'
-import { canGenerate, generate, setField } from './row-maker.ts'
+import { canGenerate, generate, setField } from '../base/generated-code.ts'
 import { PACKED_ROWS, type Column } from './parquet-protocol.ts'
 
 export type Row = Record<string, unknown>

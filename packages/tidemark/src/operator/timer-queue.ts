@@ -22,6 +22,8 @@ export interface Timer {
 interface Entry extends Timer {
   readonly order: number
   live: boolean
+  /** Another timer of the same key and time, for another window. */
+  next: Entry | undefined
 }
 
 const COMPACT_FROM = 64
@@ -30,7 +32,8 @@ const before = (a: Entry, b: Entry): boolean => a.time < b.time || (a.time === b
 
 export class TimerQueue {
   #heap = new Heap<Entry>(before)
-  readonly #byKey = new Map<Key, Map<number | string, Entry>>()
+  /** By key and time, so that a registration of what is there already costs two look-ups. */
+  readonly #byKey = new Map<Key, Map<number, Entry>>()
   #size = 0
   #order = 0
 
@@ -45,17 +48,17 @@ export class TimerQueue {
       ofKey = new Map()
       this.#byKey.set(key, ofKey)
     }
-    const id = idOf(namespace, time)
-    if (ofKey.has(id)) return false
-    const entry: Entry = { key, namespace, time, order: this.#order++, live: true }
-    ofKey.set(id, entry)
+    const first = ofKey.get(time)
+    if (find(first, namespace) !== undefined) return false
+    const entry: Entry = { key, namespace, time, order: this.#order++, live: true, next: first }
+    ofKey.set(time, entry)
     this.#heap.push(entry)
     this.#size += 1
     return true
   }
 
   delete(key: Key, namespace: Window | undefined, time: number): boolean {
-    const entry = this.#byKey.get(key)?.get(idOf(namespace, time))
+    const entry = find(this.#byKey.get(key)?.get(time), namespace)
     if (entry === undefined) return false
     this.#forget(entry)
     const heap = this.#heap
@@ -94,11 +97,26 @@ export class TimerQueue {
     entry.live = false
     this.#size -= 1
     const ofKey = this.#byKey.get(entry.key)
-    ofKey?.delete(idOf(entry.namespace, entry.time))
-    if (ofKey?.size === 0) this.#byKey.delete(entry.key)
+    if (ofKey === undefined) return
+    const rest = without(ofKey.get(entry.time), entry)
+    if (rest === undefined) ofKey.delete(entry.time)
+    else ofKey.set(entry.time, rest)
+    if (ofKey.size === 0) this.#byKey.delete(entry.key)
   }
 }
 
-function idOf(namespace: Window | undefined, time: number): number | string {
-  return namespace === undefined ? time : `${time} ${namespace.start} ${namespace.end}`
+function find(first: Entry | undefined, namespace: Window | undefined): Entry | undefined {
+  let entry = first
+  while (entry !== undefined && !isSame(entry.namespace, namespace)) entry = entry.next
+  return entry
 }
+
+/** The chain that begins with `first`, without `entry`. */
+function without(first: Entry | undefined, entry: Entry): Entry | undefined {
+  if (first === entry) return entry.next
+  for (let at = first; at !== undefined; at = at.next) if (at.next === entry) at.next = entry.next
+  return first
+}
+
+const isSame = (a: Window | undefined, b: Window | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.start === b.start && a.end === b.end)

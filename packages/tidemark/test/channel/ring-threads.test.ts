@@ -64,7 +64,7 @@ test('RM-1, RG-1: two threads move 200,000 records through a small ring, in orde
     const { waits, ...rest } = await Promise.race([failure, sent])
     expect({ batches, checksum }).toEqual(rest)
     expect(next).toBe(records)
-    expect(waits).toBeGreaterThan(10)
+    expect(waits).toBeGreaterThan(0)
   } finally {
     await worker.terminate()
   }

