@@ -1,6 +1,8 @@
 /** F14: a job that dies again and again. Its restarts come ever later, then it fails with the cause. */
 import { expect, test } from 'vitest'
-import { collect, files, job, jsonl, startJob, type Job, type RunOutcome } from '../../src/index.ts'
+import {
+  collect, files, job, jsonl, startJob, type Job, type RunOutcome, type SourceSpec, type Split,
+} from '../../src/index.ts'
 import type { JobHandle } from '../../src/host/run.ts'
 import { committedLines, temporaryDirectory, writeBeads, beads, type Bead } from '../host/kit.ts'
 
@@ -11,11 +13,26 @@ interface Place {
   readonly out: string
 }
 
+/** Reads as many rows as `left` says, and then waits for ever. */
+function upTo<S extends Split>(left: () => number, source: SourceSpec<Bead, S, 'can rewind'>): typeof source {
+  return {
+    ...source,
+    openSplit(split, position, context) {
+      const reader = source.openSplit(split, position, context)
+      return {
+        poll: (most) => (left() > 0 ? reader.poll(Math.min(most, left())) : 'pending'),
+        position: () => reader.position(),
+        close: () => reader.close(),
+      }
+    },
+  }
+}
+
 /** No checkpoint comes of itself: each would be progress, and begin the count of restarts anew. */
-function looping({ input, out }: Place, onRecord: () => void): Job {
+function looping({ input, out }: Place, onRecord: () => void, left: () => number = () => Infinity): Job {
   const restart = { kind: 'exponential-delay', initial: '1ms', max: '10ms', factor: 1.5, attempts: RESTARTS } as const
   return job('looping', { checkpoint: { every: '1h' }, restart }, (j) => {
-    j.from('beads', jsonl<Bead>(input))
+    j.from('beads', upTo(left, jsonl<Bead>(input)))
       .map((bead) => {
         onRecord()
         return bead
@@ -51,7 +68,7 @@ test(`${RESTARTS} deaths in a row: restarts back off, the end has the cause, and
     left -= 1
     if (left === 0) handle?.stop()
   }
-  const stopped = await run(looping(place, stopAt1000), state, (made) => (handle = made))
+  const stopped = await run(looping(place, stopAt1000, () => left), state, (made) => (handle = made))
   expect(stopped.outcome.kind).toBe('stopped')
 
   const dies = (): void => { throw new Error('the very same failure') }
@@ -81,7 +98,8 @@ test('a job that never gets as far as a checkpoint fails as well, and commits no
   const place = { input: `${directory}/in.jsonl`, out: `${directory}/out` }
   writeBeads(place.input, beads(10))
   const sink = collect<unknown>()
-  const broken = job('broken', { restart: { kind: 'fixed-delay', delay: '1ms', attempts: RESTARTS } }, (j) => {
+  const options = { checkpoint: { every: '1h' }, restart: { kind: 'fixed-delay', delay: '1ms', attempts: RESTARTS } } as const
+  const broken = job('broken', options, (j) => {
     j.from('beads', jsonl<Bead>(place.input)).map(() => { throw new Error('at once') }).to('out', sink)
   })
   const { outcome, delays } = await run(broken, `${directory}/state`)
