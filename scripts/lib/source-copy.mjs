@@ -3,7 +3,9 @@
  *
  * Used by the tests that prove that the simulator notices. The product itself has no switches.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
@@ -23,9 +25,15 @@ const COMPILER = {
 
 function transpile(target, file, text) {
   const { outputText } = ts.transpileModule(text, { compilerOptions: COMPILER, fileName: file })
-  const output = join(target, outputOf(file))
-  mkdirSync(dirname(output), { recursive: true })
-  writeFileSync(output, outputText)
+  writeWhole(join(target, outputOf(file)), outputText)
+}
+
+/** At once: several processes make copies, and one must not copy what another has half written. */
+function writeWhole(path, text) {
+  const temporary = join(COPIES, `.tmp-${process.pid}`)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(temporary, text)
+  renameSync(temporary, path)
 }
 
 const outputOf = (file) => file.replace(/\.ts$/, '.js')
@@ -34,7 +42,7 @@ const outputOf = (file) => file.replace(/\.ts$/, '.js')
 export function copyPlain() {
   const target = join(COPIES, PLAIN)
   mkdirSync(target, { recursive: true })
-  writeFileSync(join(target, 'package.json'), '{ "name": "tidemark-copy", "version": "0.0.0", "type": "module" }\n')
+  writeWhole(join(target, 'package.json'), '{ "name": "tidemark-copy", "version": "0.0.0", "type": "module" }\n')
   const wanted = new Set(['package.json'])
   for (const entry of readdirSync(SOURCE, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.ts')) continue
