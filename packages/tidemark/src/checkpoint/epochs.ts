@@ -21,6 +21,7 @@ import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.
 import type { Io } from '../base/io.ts'
 import type { Storage } from '../base/ports.ts'
 import { claim, encodeDocument, parseDocument } from './document.ts'
+import { E046_FENCED } from './errors.ts'
 import {
   ascending, epochFile, epochsDirectory, epochStartFile, parseEpochFile, temporaryName,
 } from './layout.ts'
@@ -62,6 +63,12 @@ export function* newestEpoch(storage: Storage, directory: string): Io<Epoch | un
 /** The fence: true while nobody has claimed a later epoch. */
 export function* stillMine(storage: Storage, directory: string, mine: Epoch): Io<boolean> {
   return (yield* newestEpoch(storage, directory)) === mine
+}
+
+/** The fence of commits: throws E046 once somebody has claimed a later epoch (SI-5). */
+export function* requireMine(storage: Storage, directory: string, mine: Epoch): Io<void> {
+  if (yield* stillMine(storage, directory, mine)) return
+  throw E046_FENCED({ directory, mine, newest: mine + 1, holder: 'another process' })
 }
 
 /** Who holds the newest epoch, for E046; a damaged record is no reason to fail here. */

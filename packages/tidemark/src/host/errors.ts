@@ -1,5 +1,5 @@
 /** Errors of the hosts themselves. */
-import { defineError } from '../base/errors.ts'
+import { defineError, describeThrown, isStreamError, type StreamError } from '../base/errors.ts'
 
 export const E084_ENGINE_BROKEN = defineError<{ thrown: string }>({
   code: 'E084',
@@ -10,3 +10,8 @@ export const E084_ENGINE_BROKEN = defineError<{ thrown: string }>({
   why: () => 'Going on could give wrong totals. The last completed checkpoint is untouched.',
   fix: () => ['this is a bug of Tidemark: please report it with the stack below', 'run the same command again'],
 })
+
+/** What escaped: an error that explains itself, or a broken invariant of ours. */
+export function engineError(thrown: unknown): StreamError {
+  return isStreamError(thrown) ? thrown : E084_ENGINE_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })
+}

@@ -7,7 +7,7 @@
 import { resolve } from 'node:path'
 import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
-import { describeThrown, isStreamError, reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
+import { reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
 import { start } from '../base/io.ts'
 import type { Log, Storage } from '../base/ports.ts'
 import { toJobGraph } from '../graph/chaining.ts'
@@ -23,7 +23,7 @@ import type { JobAddress } from './load/load-job.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
 import type { PrintLine } from './print-hub.ts'
-import { E084_ENGINE_BROKEN } from './errors.ts'
+import { engineError } from './errors.ts'
 import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
 import { engineVersion } from './version.ts'
 import { E085_WORKERS_NEED_A_FILE } from './workers/errors.ts'
@@ -134,7 +134,7 @@ class Run implements JobHandle {
     for (const { spec } of graph.vertices.flatMap((vertex) => vertex.operators)) {
       if (spec.kind === 'source') spec.source.warm?.()
     }
-    this.#begin().catch((error: unknown) => this.#finish({ kind: 'failed', error: broken(error) }))
+    this.#begin().catch((error: unknown) => this.#finish({ kind: 'failed', error: engineError(error) }))
   }
 
   stop(): void {
@@ -206,7 +206,7 @@ class Run implements JobHandle {
         onEvent({ kind: 'restarting', attempt, delayMs, error: reportOf(error) })
       },
       onEnd: (end) => this.#finish(this.#outcomeOf(end)),
-      onBroken: (error) => this.#finish({ kind: 'failed', error: broken(error) }),
+      onBroken: (error) => this.#finish({ kind: 'failed', error: engineError(error) }),
     })
     if (this.#hasEnded()) return
     this.#host = host
@@ -273,10 +273,6 @@ class Run implements JobHandle {
     // A lock that cannot be given back ends with the process anyway.
     else this.#lock.release().then(settle, settle)
   }
-}
-
-function broken(error: unknown): StreamError {
-  return isStreamError(error) ? error : E084_ENGINE_BROKEN({ thrown: describeThrown(error) }, { cause: error })
 }
 
 const printPlain: PrintLine = (_operator, _subtask, text, replayed) => {

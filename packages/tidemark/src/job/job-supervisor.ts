@@ -20,8 +20,7 @@ import type { Ports, TimerHandle } from '../base/ports.ts'
 import type { FromSubtask, SubtaskId } from '../base/protocol.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
-import { stillMine } from '../checkpoint/epochs.ts'
-import { E046_FENCED } from '../checkpoint/errors.ts'
+import { requireMine } from '../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../checkpoint/files.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import { openDirectory, type OpenedDirectory } from '../checkpoint/open.ts'
@@ -169,11 +168,12 @@ export class JobSupervisor {
     this.#fresh = false
     this.#attempts += 1
     const files = new CheckpointFiles({ ports, directory, epoch: opened.epoch, process: 'p0' })
+    const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
     const attempt = new JobAttempt({
       graph, ports, files,
       enumeratorState: (operator) => restored.enumerator(operator),
       deploy: (fromSubtask) =>
-        this.#init.deploy({ opened, restored, files, fromSubtask, fence: () => this.#fence(opened) }),
+        this.#init.deploy({ opened, restored, files, fromSubtask, fence }),
       coordinate: (host) =>
         new CheckpointCoordinator({
           ports, opened, host,
@@ -196,13 +196,6 @@ export class JobSupervisor {
     if (this.#attempts === 1) this.#init.onStarted(opened)
     attempt.start()
     if (this.#stopping) attempt.stop()
-  }
-
-  /** SI-5: nobody commits who is not the newest writer. */
-  *#fence(opened: OpenedDirectory): Io<void> {
-    const { ports, directory } = this.#init
-    if (yield* stillMine(ports.storage, directory, opened.epoch)) return
-    throw E046_FENCED({ directory, mine: opened.epoch, newest: opened.epoch + 1, holder: 'another process' })
   }
 
   #onAttemptEnd(end: AttemptEnd, opened: OpenedDirectory): void {

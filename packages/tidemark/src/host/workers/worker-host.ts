@@ -9,19 +9,18 @@
  *   WH-2  Messages of a term wait until its deployment is built, and then come in their order.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { describeThrown, isStreamError, reportOf, type StreamError } from '../../base/errors.ts'
+import { reportOf } from '../../base/errors.ts'
 import { attempt, type CheckpointId, type Epoch } from '../../base/ids.ts'
 import { start, type Io } from '../../base/io.ts'
 import type { Ports } from '../../base/ports.ts'
 import { RingReceiver, RingSender } from '../../channel/ring.ts'
-import { stillMine } from '../../checkpoint/epochs.ts'
-import { E046_FENCED } from '../../checkpoint/errors.ts'
+import { requireMine } from '../../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../../checkpoint/files.ts'
 import type { JobEdge, JobGraph } from '../../graph/job-graph.ts'
 import { readCheckpoint, type RestoredJob } from '../../job/restore.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../task/options.ts'
 import { Deployment } from '../deployment.ts'
-import { E084_ENGINE_BROKEN } from '../errors.ts'
+import { engineError } from '../errors.ts'
 import { EventLoop } from '../event-loop.ts'
 import { NO_COUNTS } from '../job-host.ts'
 import { nodeStorage } from '../node-storage.ts'
@@ -68,7 +67,10 @@ export class WorkerHost {
       probe: failpoints(setup.failpoints, () => {}),
     })
     port.on('message', (message: ToWorker) => this.#loop.post('main', () => this.#onMessage(message)))
-    setInterval(() => this.#control.beat(setup.index), BEAT_MS)
+    setInterval(() => {
+      this.#control.beat(setup.index)
+      this.#publish()
+    }, BEAT_MS)
   }
 
   #send(message: FromWorker): void {
@@ -82,7 +84,6 @@ export class WorkerHost {
     this.#control.awake(index)
     const moved = this.#drain()
     const ran = this.#turns.run(deadlineMs)
-    this.#publish()
     if (ran || moved) return true
     this.#control.sleep(index)
     if (this.#turns.runnable || this.#drain()) {
@@ -141,7 +142,7 @@ export class WorkerHost {
     start(io, (outcome) => {
       if (outcome.ok) this.#send({ kind: 'done', request, entry: outcome.value })
       else {
-        const error = asStreamError(outcome.error)
+        const error = engineError(outcome.error)
         this.#send({ kind: 'not-done', request, error: reportOf(error), retryable: error.retryable })
       }
     })
@@ -163,10 +164,11 @@ export class WorkerHost {
     const files = new CheckpointFiles({ ports: this.#ports, directory, epoch: term, process: `w${index}` })
     const current: Term = { term, files, senders: [], deployment: undefined, cancelled: false, early: [] }
     this.#current = current
+    this.#publish()
     start(readCheckpoint(this.#ports, directory, restore, this.#graph.maxParallelism), (outcome) => {
       if (this.#current !== current || current.cancelled) return
       if (!outcome.ok) {
-        const error = asStreamError(outcome.error)
+        const error = engineError(outcome.error)
         const id = { vertex: 0, subtask: index, attempt: attempt(0) }
         const failed = { kind: 'failed', error: reportOf(error), retryable: error.retryable } as const
         this.#send({ kind: 'from', term, id, message: failed })
@@ -196,7 +198,7 @@ export class WorkerHost {
         if (message.kind === 'finished') this.#publish()
         this.#send({ kind: 'from', term, id, message })
       },
-      fence: () => this.#fence(term),
+      fence: () => requireMine(this.#ports.storage, this.#setup.directory, term),
       print: (operator, subtask, line, _label, text) => {
         this.#send({ kind: 'print', operator, subtask, index: line, text })
       },
@@ -219,16 +221,9 @@ export class WorkerHost {
     })
   }
 
-  /** SI-5: nobody commits who is not the newest writer. */
-  *#fence(term: Epoch): Io<void> {
-    const { directory } = this.#setup
-    if (yield* stillMine(this.#ports.storage, directory, term)) return
-    throw E046_FENCED({ directory, mine: term, newest: term + 1, holder: 'another process' })
-  }
-
   #broken(error: unknown): void {
     this.#loop.stop()
-    this.#send({ kind: 'broken', error: reportOf(asStreamError(error)) })
+    this.#send({ kind: 'broken', error: reportOf(engineError(error)) })
   }
 }
 
@@ -242,8 +237,4 @@ function* discarded(files: CheckpointFiles, checkpoint: CheckpointId): Io<undefi
 /** The files of an attempt before the one that runs: what is left of them is collected. */
 function* nothing(): Io<undefined> {
   return undefined
-}
-
-export function asStreamError(error: unknown): StreamError {
-  return isStreamError(error) ? error : E084_ENGINE_BROKEN({ thrown: describeThrown(error) }, { cause: error })
 }

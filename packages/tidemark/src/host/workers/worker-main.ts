@@ -10,11 +10,12 @@ import { reportOf } from '../../base/errors.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
 import { explainJson } from '../../graph/explain.ts'
 import type { JobGraph } from '../../graph/job-graph.ts'
+import { engineError } from '../errors.ts'
 import { loadJob } from '../load/load-job.ts'
 import { withEngineSettings } from '../settings.ts'
 import { E087_OTHER_GRAPH } from './errors.ts'
 import type { FromWorker, WorkerSetup } from './messages.ts'
-import { asStreamError, WorkerHost } from './worker-host.ts'
+import { WorkerHost } from './worker-host.ts'
 
 const setup = workerData as WorkerSetup
 const port = parentPort
@@ -36,5 +37,5 @@ async function sameGraph(): Promise<JobGraph> {
 try {
   new WorkerHost(setup, await sameGraph(), port)
 } catch (error) {
-  port.postMessage({ kind: 'refused', error: reportOf(asStreamError(error)) } satisfies FromWorker)
+  port.postMessage({ kind: 'refused', error: reportOf(engineError(error)) } satisfies FromWorker)
 }
