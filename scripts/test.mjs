@@ -10,7 +10,8 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { bold, CLI, dim, ensureInstalled, green, red, ROOT, runCommand } from './lib/workspace.mjs'
 
 const MINUTE = 60_000
@@ -29,6 +30,9 @@ const reports = modules('.cache/tidemark-test')
 let passed = 0
 let failed = 0
 const summary = []
+/** Said again at the end, so that the last page of a long log tells what went wrong. */
+const failures = []
+const FAILURE_LINES = 14
 
 function argument(name) {
   const at = process.argv.indexOf(name)
@@ -48,6 +52,7 @@ async function step(name, command, args, { timeoutMs = 10 * MINUTE, count, env, 
   const bad = ok ? counted.failed : Math.max(1, counted.failed)
   passed += counted.passed
   failed += bad
+  if (bad > 0) failures.push(`${red('✗')} ${name}\n${counted.why || ending(output)}`)
   const why = exitCode === 124 ? ` (no end after ${timeoutMs / MINUTE} min)` : ''
   const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`
   summary.push(`${ok ? green('✓') : red('✗')} ${name.padEnd(26)} ${counted.passed} passed, ${bad} failed  ${dim(took)}${why}`)
@@ -57,14 +62,22 @@ function skipped(name, why) {
   if (only === undefined) summary.push(`- ${name.padEnd(26)} skipped: ${why}`)
 }
 
-/** Counts of a vitest run from its JSON report. */
+/** Counts of a vitest run from its JSON report, and its failed tests with the first words of why. */
 function vitestCounts(report) {
   return () => {
     if (!existsSync(report)) return { passed: 0, failed: 1 }
-    const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'))
-    return { passed: numPassedTests, failed: numFailedTests || numFailedTestSuites }
+    const { numPassedTests, numFailedTests, numFailedTestSuites, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+    const bad = testResults.flatMap(({ name, status, message, assertionResults }) => {
+      const tests = assertionResults.filter((test) => test.status === 'failed')
+      if (status === 'failed' && tests.length === 0) return [`${relative(ROOT, name)}\n${message}`]
+      return tests.map((test) => `${relative(ROOT, name)} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
+    })
+    return { passed: numPassedTests, failed: numFailedTests || numFailedTestSuites, why: bad.map(beginning).join('\n') }
   }
 }
+
+const beginning = (text) => stripVTControlCharacters(text).split('\n').slice(0, FAILURE_LINES).join('\n')
+const ending = (text) => stripVTControlCharacters(text).trimEnd().split('\n').slice(-2 * FAILURE_LINES).join('\n')
 
 async function vitest(name, node, args) {
   const report = join(reports, `${name.replaceAll(' ', '-')}.json`)
@@ -96,6 +109,12 @@ async function firstSeed() {
   return { seed: 4 * Number.parseInt(hash.slice(0, 7), 16), from: `version ${version}, as there is no git directory` }
 }
 
+/** One check; why it failed is said where the simulator says how to replay the seed. */
+function seedCounts(output) {
+  const bad = output.match(/^SEED \d+ .*failed[^]*?^replay: .*$/gm)
+  return bad === null ? undefined : { passed: 0, failed: 1, why: bad.join('\n') }
+}
+
 /** Seeds that failed once are in the corpus, which is among the unit tests. */
 async function freshSeeds() {
   const name = 'fresh-seeds'
@@ -103,7 +122,7 @@ async function freshSeeds() {
   const { seed, from } = await firstSeed()
   console.log(`\nfresh seeds begin at ${seed}, which follows from ${from}`)
   const sim = [join(ROOT, 'scripts/sim.mjs'), '--minutes', String(SEED_MINUTES), '--from', String(seed)]
-  await step(`${name} from ${seed}`, process.execPath, sim, { timeoutMs: (SEED_MINUTES + 8) * MINUTE })
+  await step(`${name} from ${seed}`, process.execPath, sim, { timeoutMs: (SEED_MINUTES + 8) * MINUTE, count: seedCounts })
 }
 
 /** Path of another Node version, fetched from the registry; undefined if it cannot be had. */
@@ -184,5 +203,6 @@ for (const version of OTHER_NODES) {
 
 console.log(`\n${bold('── what ran')}`)
 for (const line of summary) console.log(line)
+if (failures.length > 0) console.log(`\n${bold('── what failed')}\n${failures.join('\n')}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

@@ -5,7 +5,7 @@
  * look for the newest checkpoint and write down from which one it goes on: looked up before the
  * claim, it could miss one that the old writer completed, and committed, in between.
  *
- * Called by open.ts (claim, start) and around every completion and commit (stillMine).
+ * Called by open.ts (claim, start) and around every completion and commit (stillMine, requireMine).
  *
  *   EP-1  Only the owner of the highest claimed number may complete checkpoints and commit.
  *   EP-2  The chain leads from the highest started epoch to the checkpoint it went on from, to the
@@ -68,7 +68,21 @@ export function* stillMine(storage: Storage, directory: string, mine: Epoch): Io
 /** The fence of commits: throws E046 once somebody has claimed a later epoch (SI-5). */
 export function* requireMine(storage: Storage, directory: string, mine: Epoch): Io<void> {
   if (yield* stillMine(storage, directory, mine)) return
-  throw E046_FENCED({ directory, mine, newest: mine + 1, holder: 'another process' })
+  const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+  throw E046_FENCED({ directory, mine, newest, holder })
+}
+
+/**
+ * What the owner of `mine` does before it has a coordinator. If it fails after a later epoch was claimed,
+ * that is the reason (E046): the successor's collection may have swept files from under it.
+ */
+export function* asTerm<T>(storage: Storage, directory: string, mine: Epoch, io: Io<T>): Io<T> {
+  try {
+    return yield* io
+  } catch (error) {
+    yield* requireMine(storage, directory, mine)
+    throw error
+  }
 }
 
 /** Who holds the newest epoch, for E046; a damaged record is no reason to fail here. */

@@ -18,7 +18,7 @@ import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import type { StorageFailure } from '../base/storage-errors.ts'
 import { claim, encodeDocument, quietly } from './document.ts'
-import { claimEpoch, newestEpoch, newestHolder, startEpoch, stillMine, type EpochStart } from './epochs.ts'
+import { asTerm, claimEpoch, newestEpoch, newestHolder, requireMine, startEpoch, stillMine, type EpochStart } from './epochs.ts'
 import { E044_STATE_GONE, E046_FENCED, E049_NO_HARD_LINKS } from './errors.ts'
 import { checkpointsDirectory, epochsDirectory, jobFile, temporaryName } from './layout.ts'
 import type { Manifest } from './manifest.ts'
@@ -69,41 +69,45 @@ export function* openDirectory(ports: OpenPorts, directory: string, options: Ope
 
   for (let i = 0; i < CLAIM_ATTEMPTS; i++) {
     const mine = yield* claimNext(ports, directory, options)
-    if (mine === undefined) continue
-    const seen = yield* look(ports, directory, options, known)
-    if (seen.kind !== 'go') return seen
-    const { facts, decision, identity } = seen
-    // As in `prepare`, for one that was linked since then.
-    if (decision.kind === 'restore') yield* storage.syncDirectory(checkpointsDirectory(directory))
-    const last = startsOf(facts).at(-1)
-    const start: EpochStart = {
-      epoch: mine,
-      restored: decision.kind === 'restore'
-        ? { checkpoint: decision.manifest.checkpoint, epoch: decision.manifest.epoch }
-        : null,
-      lineage: options.fresh || last === undefined ? mine : last.lineage,
-      fresh: options.fresh,
-      job: options.job,
-      maxParallelism: options.maxParallelism,
-      resources: options.resources,
-    }
-    yield* startEpoch(storage, directory, start, ports.random.uint32())
-    known.starts.set(mine, start)
-    if (!(yield* stillMine(storage, directory, mine))) {
-      const { epoch: newest, holder } = yield* newestHolder(storage, directory)
-      return { kind: 'refused', error: E046_FENCED({ directory, mine, newest, holder }) }
-    }
-    const opened: OpenedDirectory = {
-      directory, jobId: identity.jobId, epoch: mine, start,
-      restore: decision.kind === 'restore' ? decision.manifest : undefined,
-      nextId: checkpointId(facts.highestId + 1),
-      marked: facts.completedLineages.includes(start.lineage),
-      known,
-    }
-    return { kind: 'opened', opened }
+    if (mine !== undefined) return yield* asTerm(storage, directory, mine, begin(ports, directory, options, mine, known))
   }
   const { epoch: newest, holder } = yield* newestHolder(storage, directory)
   return { kind: 'refused', error: E046_FENCED({ directory, mine: 0, newest, holder }) }
+}
+
+/** OD-1, OD-2: the first steps of term `mine`. */
+function* begin(
+  ports: OpenPorts, directory: string, options: OpenOptions, mine: Epoch, known: KnownDocuments,
+): Io<OpenOutcome> {
+  const { storage } = ports
+  const seen = yield* look(ports, directory, options, known)
+  if (seen.kind !== 'go') return seen
+  const { facts, decision, identity } = seen
+  // As in `prepare`, for one that was linked since then.
+  if (decision.kind === 'restore') yield* storage.syncDirectory(checkpointsDirectory(directory))
+  const last = startsOf(facts).at(-1)
+  const start: EpochStart = {
+    epoch: mine,
+    restored: decision.kind === 'restore'
+      ? { checkpoint: decision.manifest.checkpoint, epoch: decision.manifest.epoch }
+      : null,
+    lineage: options.fresh || last === undefined ? mine : last.lineage,
+    fresh: options.fresh,
+    job: options.job,
+    maxParallelism: options.maxParallelism,
+    resources: options.resources,
+  }
+  yield* startEpoch(storage, directory, start, ports.random.uint32())
+  known.starts.set(mine, start)
+  yield* requireMine(storage, directory, mine)
+  const opened: OpenedDirectory = {
+    directory, jobId: identity.jobId, epoch: mine, start,
+    restore: decision.kind === 'restore' ? decision.manifest : undefined,
+    nextId: checkpointId(facts.highestId + 1),
+    marked: facts.completedLineages.includes(start.lineage),
+    known,
+  }
+  return { kind: 'opened', opened }
 }
 
 function* prepare(ports: OpenPorts, directory: string): Io<void> {
@@ -196,7 +200,8 @@ function* claimNext(ports: OpenPorts, directory: string, options: OpenOptions): 
   const record = {
     epoch: mine, engine: options.engine, pid: options.pid, host: options.host, claimedAtMs: ports.clock.wallMs(),
   }
-  if ((yield* claimEpoch(storage, directory, record, ports.random.uint32())) === 'exists') return undefined
+  const claimed = yield* asTerm(storage, directory, mine, claimEpoch(storage, directory, record, ports.random.uint32()))
+  if (claimed === 'exists') return undefined
   // An old number whose record was collected could be claimed again by a slow starter: the highest counts.
   return (yield* stillMine(storage, directory, mine)) ? mine : undefined
 }

@@ -20,7 +20,7 @@ import type { Ports, TimerHandle } from '../base/ports.ts'
 import type { FromSubtask, SubtaskId } from '../base/protocol.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
-import { requireMine } from '../checkpoint/epochs.ts'
+import { asTerm, requireMine } from '../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../checkpoint/files.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import { openDirectory, type OpenedDirectory } from '../checkpoint/open.ts'
@@ -135,10 +135,15 @@ export class JobSupervisor {
       return undefined
     }
     const { opened } = outcome
+    return { opened, restored: yield* asTerm(ports.storage, directory, opened.epoch, this.#restore(opened)) }
+  }
+
+  *#restore(opened: OpenedDirectory): Io<RestoredJob> {
+    const { ports, directory, graph } = this.#init
     const restored = yield* readCheckpoint(ports, directory, opened.restore, graph.maxParallelism)
     checkOperators(opened.restore, restored, graph)
     yield* this.#removeAbandoned(opened, restored, opened.restore?.checkpoint)
-    return { opened, restored }
+    return restored
   }
 
   /** JA-3. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { lockDirectory } from '../../src/host/directory-lock.ts'
 import { startJob } from '../../src/index.ts'
 import { beadJob, beads, committedLines, expectedLines, stagedFiles, temporaryDirectory, writeBeads } from '../host/kit.ts'
 
@@ -80,10 +81,11 @@ test('one lock for a directory, whichever way leads to it', async () => {
   writeBeads(input, all)
   mkdirSync(join(root, 'state'))
   symlinkSync('state', join(root, 'link'))
-  const first = startJob(beadJob({ input, out: join(root, 'out') }), { stateDirectory: join(root, 'state') })
-  const second = await startJob(beadJob({ input, out: join(root, 'out') }), { stateDirectory: join(root, 'link') }).done
-  expect(second).toMatchObject({ kind: 'failed', error: { code: 'E051' } })
-  expect((await first.done).kind).toBe('finished')
+  const start = () => startJob(beadJob({ input, out: join(root, 'out') }), { stateDirectory: join(root, 'link') }).done
+  const lock = await lockDirectory(join(root, 'state'))
+  expect(await start()).toMatchObject({ kind: 'failed', error: { code: 'E051' } })
+  await lock.release()
+  expect((await start()).kind).toBe('finished')
 })
 
 const SHARED_MEMORY = '/dev/shm'

@@ -7,7 +7,7 @@
  */
 import { crc32 } from '../../base/crc32.ts'
 import type { Key } from '../../graph/key.ts'
-import type { CheckpointId } from '../../base/ids.ts'
+import type { CheckpointId, Epoch } from '../../base/ids.ts'
 import { checkpointFile, checkpointsDirectory, manifestFile, parseManifestFile } from '../../checkpoint/layout.ts'
 import { parseManifest, type Manifest } from '../../checkpoint/manifest.ts'
 import type { AssignedSplit } from '../../base/protocol.ts'
@@ -102,13 +102,14 @@ export function readCut(disk: SimulatedDisk, directory: string, id: CheckpointId
 }
 
 /**
- * What is wrong with the checkpoints of `completed` that are on the disk: a manifest refers only to whole files.
+ * What is wrong with the checkpoints on the disk that an epoch of `completed` made: a manifest refers only to
+ * whole files.
  *
- * A manifest of nobody's is left out: a writer that was succeeded may link one behind the back of a
- * collection, which takes its files away; no start ever goes on from it (EP-2).
+ * Any other is left out: a writer that was succeeded may link one behind the back of a collection, also under
+ * a number that was just collected, and lose its files; no start ever goes on from it (EP-2).
  */
 export function unreadableCheckpoint(
-  disk: SimulatedDisk, directory: string, completed: ReadonlySet<CheckpointId>,
+  disk: SimulatedDisk, directory: string, completed: ReadonlyMap<CheckpointId, Epoch>,
 ): string | undefined {
   const found = disk.lookup(checkpointsDirectory(directory))
   if (!(found instanceof SimulatedDirectory)) return undefined
@@ -117,7 +118,9 @@ export function unreadableCheckpoint(
     if (id === undefined || !completed.has(id)) continue
     try {
       const path = manifestFile(directory, id)
-      for (const { name: file, length, crc32: sum } of parseManifest(bytesOf(disk, path), path, id).files) {
+      const { epoch, files } = parseManifest(bytesOf(disk, path), path, id)
+      if (epoch !== completed.get(id)) continue
+      for (const { name: file, length, crc32: sum } of files) {
         const bytes = bytesOf(disk, checkpointFile(directory, id, file))
         if (bytes.length !== length || crc32(bytes) !== sum) return `${file} of checkpoint ${id} is damaged`
       }

@@ -10,7 +10,7 @@
  *   SM-3  Errors that no fault explains are violations, also if the job recovers from them.
  */
 import type { StreamError } from '../../base/errors.ts'
-import type { CheckpointId } from '../../base/ids.ts'
+import type { CheckpointId, Epoch } from '../../base/ids.ts'
 import type { Prng } from '../../base/prng.ts'
 import type { ToSubtask } from '../../base/protocol.ts'
 import { epochsDirectory, manifestFile } from '../../checkpoint/layout.ts'
@@ -60,7 +60,7 @@ class Simulation {
   /** Manifests that were found right; after a power cut there are others in their place. */
   readonly #examined = new WeakSet<SimulatedFile>()
   /** Said to be complete, or gone on from. */
-  readonly #complete = new Set<CheckpointId>()
+  readonly #complete = new Map<CheckpointId, Epoch>()
   #steps = 0
   #nowMs = 1000
   #processes = 0
@@ -430,7 +430,6 @@ class Simulation {
 
   /** A checkpoint is said to be complete, or is gone on from. */
   #examine(id: CheckpointId): void {
-    this.#complete.add(id)
     const file = this.#disk.lookup(manifestFile(STATE, id))
     if (file instanceof SimulatedFile) {
       if (this.#examined.has(file)) return
@@ -438,6 +437,7 @@ class Simulation {
     }
     try {
       const cut = readCut(this.#disk, STATE, id)
+      this.#complete.set(id, cut.manifest.epoch)
       const missing = notDurable(this.#disk, STATE, cut.manifest)
       if (missing !== undefined) this.#violate({ kind: 'checkpoint-not-durable', checkpoint: id, what: missing })
       const wrong = this.#world.checkCut(cut, this.#disk)
