@@ -73,15 +73,16 @@ export function* requireMine(storage: Storage, directory: string, mine: Epoch): 
 }
 
 /**
- * What the owner of `mine` does before it has a coordinator. If it fails after a later epoch was claimed,
+ * What belongs to the start of `mine`, its claim included. If it fails after a later epoch was claimed,
  * that is the reason (E046): the successor's collection may have swept files from under it.
  */
 export function* asTerm<T>(storage: Storage, directory: string, mine: Epoch, io: Io<T>): Io<T> {
   try {
     return yield* io
   } catch (error) {
-    yield* requireMine(storage, directory, mine)
-    throw error
+    // Not `stillMine`: a claim that failed has left no record, so that the newest epoch is an older one.
+    const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+    throw newest > mine ? E046_FENCED({ directory, mine, newest, holder }) : error
   }
 }
 

@@ -78,6 +78,17 @@ describe('a starter whose successor collects garbage', () => {
 const stateFiles = (world: World): string[] =>
   (run(world.disk.mount().list(`${DIR}/checkpoints/1`)) ?? []).filter((name) => name.endsWith('.state'))
 
+test('an error of the disk during the claim of a term is told as that, and not as a succession', () => {
+  const world = new World()
+  startJob(world, { everyMs: 0 })
+  world.disk.killAll()
+  world.disk.onOperation = ({ operation, path }): Fate =>
+    operation === 'sync' && path.includes('.tmp-e2-claim') ? { kind: 'fail', errno: 'EIO' } : OK
+  expect(outcomeOf(openDirectory(world.ports(world.disk.mount()), DIR, OPEN))).toMatchObject({
+    ok: false, error: { code: 'E053' },
+  })
+})
+
 describe('a manifest that a succeeded writer links under a number its successor has collected', () => {
   test('is no checkpoint of anybody, and judged as none', () => {
     const world = new World()
