@@ -90,6 +90,7 @@ async function work() {
 async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
   const { emptySums, addSums } = await load('simulator/run-chunk.js')
   const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0 }))
+  let sayAtMs = performance.now() + 60_000
   const open = (run) => (deadlineMs === undefined ? run.next < first + seedsOf[run.kind] : performance.now() < deadlineMs)
   await Promise.all(Array.from({ length: workers }, () => new Promise((resolve, reject) => {
     const worker = fork(new URL(import.meta.url), [AS_WORKER], { execArgv: WORKER_FLAGS, serialization: 'advanced' })
@@ -112,6 +113,10 @@ async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
       const run = runs.find((candidate) => candidate.kind === kind)
       run.usedMs += tookMs
       addSums(run.sums, sums)
+      if (performance.now() > sayAtMs) {
+        sayAtMs = performance.now() + 60_000
+        console.error(`  so far ${runs.map((each) => `${each.sums.seeds} ${each.kind} seeds, ${each.sums.failures.length} failed`).join('; ')}`)
+      }
       for (const failure of sums.failures) console.log(describe(failure))
       for (const { seed, lacks } of sums.shapeless) console.log(`SEED ${seed} (${kind}) is less than a full seed: ${lacks.join(', ')}`)
       ask()
