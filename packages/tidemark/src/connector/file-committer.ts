@@ -10,7 +10,8 @@
  *   FC-2  The order is link, fsync of the directory, unlink of the staged name: at every instant one of
  *         both names is durable.
  *   FC-3  Neither name there, or content that is not ours, is never success (law SK-4).
- *   FC-4  Only names with the prefix of this job and this operator are ever removed.
+ *   FC-4  Only names with the prefix of this job and this operator are ever removed, and none that a later
+ *         term staged: a starter that was stopped and woken may come here after its successor has begun.
  *   FC-5  A part that an earlier term staged may have lain on the disk for long: it is read and compared
  *         before it gets its final name. One of this term was closed and synced moments ago.
  *   FC-6  Output of a checkpoint after the restored one refuses the start (E113), before anything is
@@ -23,7 +24,7 @@ import { all, type Io } from '../base/io.ts'
 import type { FileHandle, Probe, Storage } from '../base/ports.ts'
 import type { Committer, SinkContext } from '../graph/sink.ts'
 import { E104_OUTPUT_IN_THE_WAY, E105_OUTPUT_LOST, E113_OUTPUT_AHEAD, type FileIdentity } from './errors.ts'
-import { parseFinal, stagedPrefix } from './file-names.ts'
+import { parseFinal, stagedEpoch, stagedPrefix } from './file-names.ts'
 import type { FileCommittable } from './file-writer.ts'
 
 const AT_ONCE = 16
@@ -36,7 +37,7 @@ export class FileCommitter implements Committer {
   readonly #directory: string
   readonly #jobId: string
   readonly #operator: string
-  readonly #prefix: string
+  readonly #epoch: number
   /** What the names staged in this term begin with. */
   readonly #ours: string
 
@@ -46,8 +47,8 @@ export class FileCommitter implements Committer {
     this.#directory = directory
     this.#jobId = context.jobId
     this.#operator = context.operator
-    this.#prefix = stagedPrefix(context.jobId, context.operator)
-    this.#ours = `${this.#prefix}${context.epoch}~`
+    this.#epoch = context.epoch
+    this.#ours = `${stagedPrefix(context.jobId, context.operator)}${context.epoch}~`
   }
 
   *commit(committables: readonly unknown[]): Io<void> {
@@ -62,7 +63,10 @@ export class FileCommitter implements Committer {
     const keep = new Set(live.map((committable) => checked(committable).staged))
     const names = (yield* this.#storage.list(this.#directory)) ?? []
     if (restored !== undefined) this.#refuseAhead(names, restored)
-    const abandoned = names.filter((name) => name.startsWith(this.#prefix) && !keep.has(name))
+    const abandoned = names.filter((name) => {
+      const epoch = stagedEpoch(name, this.#jobId, this.#operator)
+      return epoch !== undefined && epoch <= this.#epoch && !keep.has(name)
+    })
     yield* inBatches(abandoned, (name) => this.#storage.unlink(this.#at(name)))
   }
 

@@ -43,6 +43,13 @@ export const stagedPrefix = (jobId: string, operator: string): string =>
 export const stagedName = (name: PartName): string =>
   `${stagedPrefix(name.jobId, name.operator)}${name.epoch}~${name.subtask}~${name.part}`
 
+/** The epoch in a staged name of this operator of this job; undefined if it is none. */
+export function stagedEpoch(name: string, jobId: string, operator: string): number | undefined {
+  const prefix = stagedPrefix(jobId, operator)
+  const match = name.startsWith(prefix) ? /^(\d{1,15})~\d{1,15}~\d{1,15}$/.exec(name.slice(prefix.length)) : null
+  return match === null ? undefined : Number(match[1])
+}
+
 /** What the final names of one operator of one job begin with. */
 const finalPrefix = (jobId: string, operator: string): string =>
   `${nameField(operator)}-${nameField(jobId).slice(0, JOB_CHARS)}-`

@@ -235,7 +235,7 @@ describe('file sink', () => {
     expect(await visible(storage)).toEqual([])
   })
 
-  test('removeAbandoned keeps what is live, what others staged and what is not ours', async () => {
+  test('removeAbandoned keeps what is live, what others and later terms staged, and what is not ours', async () => {
     const storage = await memoryWith({})
     const stage = async (setup: Setup): Promise<readonly unknown[]> => {
       const writer = sink().createWriter(context(storage, setup))
@@ -245,7 +245,9 @@ describe('file sink', () => {
     const live = await stage({})
     await stage({ subtask: 1 })
     await stage({ epoch: 2 })
-    const others = [...(await stage({ operator: 'out2' })), ...(await stage({ jobId: 'job2' }))]
+    const others = [
+      ...(await stage({ operator: 'out2' })), ...(await stage({ jobId: 'job2' })), ...(await stage({ epoch: 4 })),
+    ]
     await run(storage.create(`${OUT}/.foreign`))
     await run(sink().createCommitter(context(storage, { epoch: 3 })).removeAbandoned(live))
     const staged = [...live, ...others].map((committable) => (committable as { staged: string }).staged)
