@@ -1,7 +1,7 @@
 /**
  * Measures the engine beside the least that could do the same work.
  *
- *   npm run bench -- [flights|chain|windows|joins|exchange|startup|all] [--json] [--pairs N] [--no-save]
+ *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
  *
  * README.md says what is measured and what is not.
  */
@@ -21,13 +21,21 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
 const CHAIN_RECORDS = 8_000_000
 const WINDOW_RECORDS = 4_000_000
+const SESSION_RECORDS = 4_000_000
 /** Of each side. */
 const JOIN_RECORDS = 3_000_000
+const PATTERN_RECORDS = 4_000_000
+const TIMERS = 200_000
+const METRICS_RECORDS = 8_000_000
 /** By kind of record; multiples of the batch sizes in sides/exchange.mjs. */
 const EXCHANGE_RECORDS = { small: 6_000_000, bid: 1_200_000 }
 /** With fewer rounds the quartiles say nothing. */
 const LEAST_ROUNDS = 5
-const DEFAULT_PAIRS = { flights: 7, chain: 9, windows: 7, joins: 7, exchange: 7, startup: 11 }
+const DEFAULT_PAIRS = {
+  flights: 7, chain: 9, windows: 7, sessions: 7, joins: 7, cep: 7, timers: 7, metrics: 9, exchange: 7, startup: 11,
+}
+/** Names that stand for several. */
+const GROUPS = { operators: ['windows', 'sessions', 'joins', 'cep', 'timers'] }
 
 const side = (name) => fileURLToPath(new URL(`./sides/${name}.mjs`, import.meta.url))
 
@@ -93,6 +101,14 @@ const BENCHES = {
     })
     return [compared('windows', results, 'hour', 3)]
   },
+  async sessions(context) {
+    const results = await interleave({
+      ...context('sessions'),
+      sides: ['engine', 'loop', 'batches'],
+      run: (name) => runSide(side('sessions'), [name, String(SESSION_RECORDS)]),
+    })
+    return [compared('sessions', results, 'loop', 3), compared('sessions', results, 'batches')]
+  },
   async joins(context) {
     const results = await interleave({
       ...context('interval join'),
@@ -100,6 +116,46 @@ const BENCHES = {
       run: (name) => runSide(side('interval-join'), [name, String(JOIN_RECORDS)]),
     })
     return [compared('interval-join', results, 'loop', 3)]
+  },
+  async cep(context) {
+    const results = await interleave({
+      ...context('patterns'),
+      sides: ['engine', 'loop', 'batches'],
+      run: (name) => runSide(side('cep'), [name, String(PATTERN_RECORDS)]),
+    })
+    return [compared('cep', results, 'loop', 3), compared('cep', results, 'batches')]
+  },
+  async timers(context) {
+    const results = await interleave({
+      ...context('timers'),
+      sides: ['engine', 'alone', 'nothing'],
+      run: (name) => runSide(side('timers'), [name, String(TIMERS)]),
+    })
+    const row = (base, name, mark, limit) => {
+      const wall = series(results, name, mark)
+      return {
+        bench: 'timers', base, unit: 'ms', wall, ...(limit === undefined ? {} : { limit, verdict: verdictOf(wall, limit) }),
+      }
+    }
+    return [
+      row('longest turn', 'alone', 'loopBlockedMs', 20),
+      row('longest turn, processor time', 'alone', 'loopRanMs', 20),
+      row('longest turn with checkpoints, processor time', 'engine', 'loopRanMs'),
+      row('longest turn of an idle process', 'nothing', 'loopBlockedMs'),
+      row('trigger to cut', 'engine', 'checkpointMs', 50),
+      row('from the first to the last', 'alone', 'firedMs'),
+    ]
+  },
+  async metrics(context) {
+    const results = await interleave({
+      ...context('metrics'),
+      sides: ['engine', 'quiet'],
+      run: (name) => runSide(side('metrics'), [name, String(METRICS_RECORDS)]),
+    })
+    return [
+      compared('metrics', results, 'quiet', 1.01),
+      { bench: 'metrics', base: 'one sample', unit: 'µs', wall: series(results, 'engine', 'sampleUs') },
+    ]
   },
   async exchange(context) {
     const rows = []
@@ -196,9 +252,11 @@ async function main() {
     if (positionals.length > 1) throw new Error('nexmark is measured alone')
     return sideBySide(values)
   }
-  const wanted = positionals.length === 0 || positionals.includes('all') ? names : positionals
+  const wanted = positionals.length === 0 || positionals.includes('all')
+    ? names
+    : [...new Set(positionals.flatMap((name) => GROUPS[name] ?? [name]))]
   const unknown = wanted.find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(', ')}, all, nexmark`)
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${[...names, ...Object.keys(GROUPS)].join(', ')}, all, nexmark`)
   const pairs = wholeFrom1(values, 'pairs')
 
   await build()

@@ -6,7 +6,8 @@
  */
 import { readFileSync } from 'node:fs'
 
-function mainThread() {
+/** How long the main thread has run, and was ready without a core; undefined where the system does not tell. */
+export function mainThread() {
   try {
     const [ran, waited] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')
     return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 }

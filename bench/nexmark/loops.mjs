@@ -5,6 +5,7 @@
  * it keeps no position, takes no checkpoint and cannot be stopped and resumed.
  */
 import { dayKey, priceClass } from './lines.mjs'
+import { BidTotals, MORE_LOOPS } from './loops-more.mjs'
 
 const TEN_SECONDS = 10_000
 const SLIDE = 2_000
@@ -120,7 +121,7 @@ function q11(count, next, out) {
     if (event.kind !== 'bid') continue
     const { bidder, dateTime } = event
     const session = sessions.get(bidder)
-    if (session !== undefined && dateTime < session.end) {
+    if (session !== undefined && dateTime <= session.end) {
       session.value++
       session.end = dateTime + TEN_SECONDS
     } else {
@@ -155,27 +156,10 @@ function q15(count, next, out) {
   for (let n = 0; n < count; n++) {
     const event = next(n)
     if (event.kind !== 'bid') continue
-    const { auction, bidder, price } = event
     const key = dayKey(event.dateTime)
     let day = days.get(key)
-    if (day === undefined) {
-      const sets = () => [new Set(), new Set(), new Set(), new Set()]
-      day = { bids: [0, 0, 0, 0], bidders: sets(), auctions: sets() }
-      days.set(key, day)
-    }
-    const { bids, bidders, auctions } = day
-    const rank = priceClass(price)
-    bids[0]++
-    bids[rank]++
-    bidders[0].add(bidder)
-    bidders[rank].add(bidder)
-    auctions[0].add(auction)
-    auctions[rank].add(auction)
-    out({
-      bids: bids[0], bids1: bids[1], bids2: bids[2], bids3: bids[3],
-      bidders: bidders[0].size, bidders1: bidders[1].size, bidders2: bidders[2].size, bidders3: bidders[3].size,
-      auctions: auctions[0].size, auctions1: auctions[1].size, auctions2: auctions[2].size, auctions3: auctions[3].size,
-    })
+    if (day === undefined) days.set(key, (day = new BidTotals()))
+    out(day.with(event))
   }
 }
 
@@ -204,4 +188,4 @@ function q17(count, next, out) {
   }
 }
 
-export const LOOPS = { q0, q1, q2, q5, q7, q8, q11, q12, q15, q17 }
+export const LOOPS = { q0, q1, q2, q5, q7, q8, q11, q12, q15, q17, ...MORE_LOOPS }

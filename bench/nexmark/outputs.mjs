@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runSide } from '../lib/pairs.mjs'
 import { prepareFlink, runFlink, SETTINGS } from './flink.mjs'
-import { comparable } from './lines.mjs'
+import { comparable, LINES } from './lines.mjs'
 
 const SIDE = fileURLToPath(new URL('./side.mjs', import.meta.url))
 const HEAP_MB = 2048
@@ -75,7 +75,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       events: { type: 'string', default: '200000' },
-      queries: { type: 'string', default: 'q0,q1,q2,q5,q7,q8,q11,q12,q15,q17' },
+      queries: { type: 'string', default: Object.keys(LINES).join() },
       flink: { type: 'string' },
       'no-flink': { type: 'boolean', default: false },
       keep: { type: 'string' },

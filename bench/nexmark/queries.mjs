@@ -7,9 +7,10 @@
  * Source: Tucker et al., "NEXMark"; the SQL texts of the Nexmark suite for Flink.
  */
 import { aggregator, avg, count, max, min, session, sliding, state, sum, trigger, tumbling } from 'tidemark'
+import { bids } from './bids.mjs'
 import { dayKey, LINES, priceClass } from './lines.mjs'
-
-const bids = (events) => events.filter(({ kind }) => kind === 'bid')
+import { MORE_STREAMS } from './queries-more.mjs'
+import { NOTHING_YET, withBid } from './totals.mjs'
 
 /** All values with the largest `by`, in order of arrival. */
 const highest = (by) => aggregator({
@@ -39,21 +40,6 @@ const personWithAuction = aggregator({
   merge: (a, b) => ({ name: a.name === '' ? b.name : a.name, opened: a.opened || b.opened }),
   result: ({ name, opened }) => (opened ? name : ''),
 })
-
-const NOTHING_YET = Object.freeze({
-  bids: 0, bids1: 0, bids2: 0, bids3: 0, bidders: 0, bidders1: 0, bidders2: 0, bidders3: 0,
-  auctions: 0, auctions1: 0, auctions2: 0, auctions3: 0,
-})
-
-/** Notes that `id` was seen in a class of prices; gives the bits that are new: 1 at all, 2, 4, 8 by class. */
-function firstTime(seen, id, rank) {
-  const had = seen.get(id) ?? 0
-  const has = had | 1 | (1 << rank)
-  if (has !== had) seen.set(id, has)
-  return has ^ had
-}
-
-const bit = (bits, at) => (bits >> at) & 1
 
 const classCount = (rank) => sum(({ price }) => (priceClass(price) === rank ? 1 : 0), { integers: true })
 
@@ -118,26 +104,9 @@ const STREAMS = {
     .process('per-day', {
       state: { totals: state.value(), bidders: state.map(), auctions: state.map() },
     }, {
-      onRecord({ auction, bidder, price }, context) {
-        const { totals, bidders, auctions } = context.state
-        const rank = priceClass(price)
-        const was = totals.get() ?? NOTHING_YET
-        const b = firstTime(bidders, bidder, rank)
-        const a = firstTime(auctions, auction, rank)
-        const now = {
-          bids: was.bids + 1,
-          bids1: was.bids1 + (rank === 1 ? 1 : 0),
-          bids2: was.bids2 + (rank === 2 ? 1 : 0),
-          bids3: was.bids3 + (rank === 3 ? 1 : 0),
-          bidders: was.bidders + bit(b, 0),
-          bidders1: was.bidders1 + bit(b, 1),
-          bidders2: was.bidders2 + bit(b, 2),
-          bidders3: was.bidders3 + bit(b, 3),
-          auctions: was.auctions + bit(a, 0),
-          auctions1: was.auctions1 + bit(a, 1),
-          auctions2: was.auctions2 + bit(a, 2),
-          auctions3: was.auctions3 + bit(a, 3),
-        }
+      onRecord(bid, context) {
+        const { totals } = context.state
+        const now = withBid(totals.get() ?? NOTHING_YET, bid, context.state)
         totals.set(now)
         return [now]
       },
@@ -157,5 +126,5 @@ const STREAMS = {
 }
 
 export const QUERIES = Object.fromEntries(
-  Object.entries(STREAMS).map(([name, stream]) => [name, { stream, line: LINES[name] }]),
+  Object.entries({ ...STREAMS, ...MORE_STREAMS }).map(([name, stream]) => [name, { stream, line: LINES[name] }]),
 )

@@ -5,16 +5,19 @@
  *
  * A hot reading, directly followed by a warm one, followed by a cold one less than a second after the
  * first: every match, for each of 1,000 sensors. engine: the job, state in memory. loop: the state machine
- * one would write by hand for this pattern alone, with a list of the hot-and-warm pairs of each sensor; it
- * relies on records being in order of event time and keeps nothing that could be restored. batches: the
+ * one would write by hand for this pattern alone, with a list of the hot-and-warm pairs of each sensor, which
+ * are records, since these are what a match gives; it relies on records being in order of event time and keeps nothing that could be restored. batches: the
  * same over arrays of records from the generator source, so with its records made as for the engine.
  */
 import { collect, generator, job, startJob } from 'tidemark'
 import { digestOf, isCold, isHot, isWarm, keyOf, record, WITHIN_MS } from '../lib/cep.mjs'
+import { forEachBatch } from '../lib/generated.mjs'
 import { report, timed } from '../lib/measure.mjs'
 
 const side = process.argv[2]
 const records = Number(process.argv[3])
+
+const toRow = (key, hot, warm, cold) => ({ key, hot: hot.at, warm: warm.at, cold: cold.at })
 
 async function engine() {
   const sink = collect()
@@ -23,7 +26,7 @@ async function engine() {
       .keyBy(keyOf)
       .match('cooling', (p) => p
         .begin('hot', isHot).next('warm', isWarm).followedBy('cold', isCold).within(WITHIN_MS))
-      .map(({ key, records: { hot, warm, cold } }) => ({ key, hot: hot[0].at, warm: warm[0].at, cold: cold[0].at }))
+      .map(({ key, records: { hot, warm, cold } }) => toRow(key, hot[0], warm[0], cold[0]))
       .to('matches', sink)
   })
   const outcome = await startJob(watch).done
@@ -45,14 +48,14 @@ class Machine {
     const { last, pairs } = sensor
     const { at } = reading
     if (pairs.length > 0) {
-      while (pairs.length > 0 && at - pairs[0].hot >= WITHIN_MS) pairs.shift()
+      while (pairs.length > 0 && at - pairs[0].hot.at >= WITHIN_MS) pairs.shift()
       if (pairs.length > 0 && isCold(reading)) {
-        for (const { hot, warm } of pairs) this.matches.push({ key, hot, warm, cold: at })
+        for (const { hot, warm } of pairs) this.matches.push(toRow(key, hot, warm, reading))
         pairs.length = 0
       }
     }
-    if (last !== undefined && isWarm(reading) && at - last < WITHIN_MS) pairs.push({ hot: last, warm: at })
-    sensor.last = isHot(reading) ? at : undefined
+    if (last !== undefined && isWarm(reading) && at - last.at < WITHIN_MS) pairs.push({ hot: last, warm: reading })
+    sensor.last = isHot(reading) ? reading : undefined
   }
 }
 
@@ -64,12 +67,9 @@ function loop() {
 
 function batches() {
   const machine = new Machine()
-  const ports = { clock: { monotonicMs: () => performance.now() } }
-  const source = generator({ record, count: records })
-  const reader = source.openSplit({ id: 'all', index: 0 }, undefined, { ports })
-  for (let batch = reader.poll(500); batch !== 'end'; batch = reader.poll(500)) {
-    for (const reading of batch.records) machine.add(reading)
-  }
+  forEachBatch(generator({ record, count: records }), (batch) => {
+    for (const reading of batch) machine.add(reading)
+  })
   return machine.matches
 }
 

@@ -35,7 +35,7 @@ final class Queries {
     this.chained = chained;
   }
 
-  private <T, K> KeyedStream<T, K> keyed(DataStream<T> stream, KeySelector<T, K> key, TypeInformation<K> type) {
+  <T, K> KeyedStream<T, K> keyed(DataStream<T> stream, KeySelector<T, K> key, TypeInformation<K> type) {
     return chained ? DataStreamUtils.reinterpretAsKeyedStream(stream, key, type) : stream.keyBy(key, type);
   }
 
@@ -44,11 +44,11 @@ final class Queries {
     return keyed(stream, value -> 0, Types.INT);
   }
 
-  private static DataStream<Event.Bid> bids(DataStream<Event> events) {
+  static DataStream<Event.Bid> bids(DataStream<Event> events) {
     return events.filter(event -> event.bid != null).map(event -> event.bid).returns(Event.Bid.class);
   }
 
-  private static String line(Event.Bid bid) {
+  static String line(Event.Bid bid) {
     return bid.auction + "," + bid.bidder + "," + bid.price + "," + bid.dateTime;
   }
 
@@ -88,7 +88,7 @@ final class Queries {
       case "q17" -> keyed(bids(events), bid -> Totals.dayKey(bid.dateTime, bid.auction), Types.LONG)
           .process(new Totals.PerAuction())
           .sinkTo(new ResultSink<>(Totals.OfAuction::line));
-      default -> throw new IllegalArgumentException("there is no query " + query);
+      default -> new MoreQueries(this).add(query, events);
     }
   }
 

@@ -1,0 +1,1 @@
+export function comparable(query: string, lines: readonly string[], options?: { readonly finals?: boolean }): string[]
