@@ -76,7 +76,8 @@ function vitestCounts(report) {
   }
 }
 
-const beginning = (text) => stripVTControlCharacters(text).split('\n').slice(0, FAILURE_LINES).join('\n')
+const beginning = (text) => stripVTControlCharacters(text).split('\n')
+  .filter((line) => !/^ +at .*(node_modules|node:internal)/.test(line)).slice(0, FAILURE_LINES).join('\n')
 const ending = (text) => stripVTControlCharacters(text).trimEnd().split('\n').slice(-2 * FAILURE_LINES).join('\n')
 
 async function vitest(name, node, args) {

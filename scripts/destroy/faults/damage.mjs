@@ -27,9 +27,9 @@ function damage(path, how, random) {
   return () => writeFileSync(path, bytes)
 }
 
-/** Names below a directory but the lock's and the pid file's, which every start touches. */
+/** Names below a directory but those of the lock, the metrics and the pid, which every start touches. */
 const namesBelow = (directory) => readdirSync(directory, { recursive: true })
-  .map(String).filter((name) => !/^(\.?lock-|tidemark\.pid)/.test(name)).sort()
+  .map(String).filter((name) => !/^(\.?lock-|metrics-|tidemark\.pid)/.test(name)).sort()
 
 /** One damaged start: true if it was refused and the file is whole again, false if the job went on. */
 async function damagedStart(world, path, how, mustRefuse, seen) {
@@ -162,7 +162,7 @@ const olderCopy = {
   async run(world) {
     await world.killedMidway(2)
     const copy = `${world.state}.copy`
-    cpSync(world.state, copy, { recursive: true, filter: (path) => !/^\.?lock-/.test(basename(path)) })
+    cpSync(world.state, copy, { recursive: true, filter: (path) => !/^(\.?lock|metrics)-/.test(basename(path)) })
     await goneOn(world)
     rmSync(world.state, { recursive: true })
     renameSync(copy, world.state)

@@ -10,6 +10,7 @@
  *         A float sum depends on the order of additions, so `sum` is exact only with `integers`.
  *         Sums begin at +0, and +0 + -0 is +0, so no order can bring a -0 about.
  */
+import type { AggregateStep } from '../graph/aggregate-code.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { E009_NO_NUMBER } from './errors.ts'
 
@@ -29,6 +30,10 @@ export interface Cells<In, Out> {
   readonly initial: readonly number[]
   /** The operations for cells from `at` on; bound once per operator, not per record. */
   bind(at: number): BoundCells<In, Out>
+  /** `add` as data. */
+  steps(at: number): readonly AggregateStep[]
+  /** What the result is: the first cell, or the first divided by the second. */
+  readonly field: 'cell' | 'quotient'
 }
 
 export interface BoundCells<In, Out> {
@@ -37,6 +42,8 @@ export interface BoundCells<In, Out> {
   readonly result: (cells: readonly number[]) => Out
   /** Takes back what `add` added, to the last bit; undefined: it cannot. */
   readonly retract?: (cells: number[], value: In) => void
+  /** Takes back what `merge` added, to the last bit; undefined: it cannot. */
+  readonly unmerge?: (from: number[], part: readonly number[]) => void
 }
 
 /** How many there are. */
@@ -48,7 +55,10 @@ export function count(): Aggregate<unknown, number> {
       merge: (into, from) => { into[at] = (into[at] as number) + (from[at] as number) },
       result: (cells) => cells[at] as number,
       retract: (cells) => { cells[at] = (cells[at] as number) - 1 },
+      unmerge: (from, part) => { from[at] = (from[at] as number) - (part[at] as number) },
     }),
+    steps: (at) => [{ kind: 'count', at }],
+    field: 'cell',
   })
 }
 
@@ -64,9 +74,10 @@ export interface SumOptions {
 export function sum<T>(fn: (value: T) => number, options: SumOptions = {}): Aggregate<T, number> {
   const integers = options.integers ?? false
   const read = integers ? integerOf('sum', fn) : numberOf('sum', fn)
+  const refuse = refusal('sum', integers)
   const checked = (total: number): number => {
     if (!integers || Number.isSafeInteger(total)) return total
-    throw E009_NO_NUMBER({ aggregate: 'sum', given: total, integers })
+    throw refuse(total)
   }
   return cellAggregate(integers, {
     initial: [0],
@@ -77,9 +88,16 @@ export function sum<T>(fn: (value: T) => number, options: SumOptions = {}): Aggr
       merge: (into, from) => { into[at] = checked((into[at] as number) + (from[at] as number)) },
       result: (cells) => cells[at] as number,
       ...(integers
-        ? { retract: (cells: number[], value: T) => { cells[at] = checked((cells[at] as number) - read(value)) } }
+        ? {
+            retract: (cells: number[], value: T) => { cells[at] = checked((cells[at] as number) - read(value)) },
+            unmerge: (from: number[], part: readonly number[]) => {
+              from[at] = (from[at] as number) - (part[at] as number)
+            },
+          }
         : {}),
     }),
+    steps: (at) => [{ kind: 'sum', at, read: fn, integers, refuse }],
+    field: 'cell',
   })
 }
 
@@ -109,6 +127,10 @@ export function avg<T>(fn: (value: T) => number): Aggregate<T, number> {
       },
       result: (cells) => (cells[at] as number) / (cells[at + 1] as number),
     }),
+    steps: (at) => [
+      { kind: 'sum', at, read: fn, integers: false, refuse: refusal('avg', false) }, { kind: 'count', at: at + 1 },
+    ],
+    field: 'quotient',
   })
 }
 
@@ -136,7 +158,7 @@ export function aggregator<In, Acc, Out>(spec: AggregateSpec<In, Acc, Out>): Agg
 
 /** An aggregate that has its cells to itself. */
 function cellAggregate<In>(exact: boolean, cells: Cells<In, number>): Aggregate<In, number> {
-  const { add, merge, result, retract } = cells.bind(0)
+  const { add, merge, result, retract, unmerge } = cells.bind(0)
   const initial = doubles(cells.initial)
   return {
     create: (): number[] => initial.slice(),
@@ -151,6 +173,13 @@ function cellAggregate<In>(exact: boolean, cells: Cells<In, number>): Aggregate<
     result,
     exact,
     cells,
+    code: { cells: 'accumulator', steps: cells.steps(0) },
+    ...(unmerge === undefined ? {} : {
+      unmerge: (from: number[], part: readonly number[]) => {
+        unmerge(from, part)
+        return from
+      },
+    }),
     ...(retract === undefined ? {} : {
       retract: (accumulator: number[], value: In) => {
         retract(accumulator, value)
@@ -171,7 +200,7 @@ export function doubles(initial: readonly number[]): number[] {
 }
 
 function extreme<T>(
-  aggregate: string, fn: (value: T) => number, initial: number, choose: (a: number, b: number) => number,
+  aggregate: 'min' | 'max', fn: (value: T) => number, initial: number, choose: (a: number, b: number) => number,
 ): Aggregate<T, number> {
   const read = numberOf(aggregate, fn)
   return cellAggregate(true, {
@@ -181,8 +210,13 @@ function extreme<T>(
       merge: (into, from) => { into[at] = choose(into[at] as number, from[at] as number) },
       result: (cells) => cells[at] as number,
     }),
+    steps: (at) => [{ kind: aggregate, at, read: fn, refuse: refusal(aggregate, false) }],
+    field: 'cell',
   })
 }
+
+const refusal = (aggregate: string, integers: boolean) => (given: unknown): Error =>
+  E009_NO_NUMBER({ aggregate, given, integers })
 
 /** Typed code returns numbers; data that were only cast to a type need not. */
 function numberOf<T>(aggregate: string, fn: (value: T) => number): (value: T) => number {

@@ -81,13 +81,18 @@ function runBuild(job: Job, draft: GraphDraft, config: RecordingConfig): unknown
 }
 
 function checkpointOptions(given: CheckpointSettings): CheckpointOptions {
-  const { everyMs, timeoutMs, minPauseMs, retain, tolerableFailures } = DEFAULT_CHECKPOINT
+  const { everyMs, timeoutMs, minPauseMs, retain, tolerableFailures, unalignedAfterMs } = DEFAULT_CHECKPOINT
+  const { unaligned } = given
+  const afterMs = unaligned === undefined ? unalignedAfterMs
+    : unaligned === false ? undefined
+      : durationMs(unaligned.after, 'checkpoint.unaligned.after')
   return {
     everyMs: durationMs(given.every ?? everyMs, 'checkpoint.every', 1),
     timeoutMs: durationMs(given.timeout ?? timeoutMs, 'checkpoint.timeout', 1),
     minPauseMs: durationMs(given.minPause ?? minPauseMs, 'checkpoint.minPause'),
     retain: whole(given.retain ?? retain, 1, 'checkpoint.retain'),
     tolerableFailures: whole(given.tolerableFailures ?? tolerableFailures, 0, 'checkpoint.tolerableFailures'),
+    ...(afterMs === undefined ? {} : { unalignedAfterMs: afterMs }),
   }
 }
 

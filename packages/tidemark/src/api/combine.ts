@@ -6,6 +6,7 @@
  * between.
  */
 import { E006_BAD_NAME, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
+import type { AggregateCode, AggregateStep, RowCode, RowField } from '../graph/aggregate-code.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { doubles, type Aggregate, type BoundCells } from './aggregates.ts'
 
@@ -16,6 +17,17 @@ export interface Combined {
   /** `result` hands the accumulator on: `fill` makes the row of it. */
   readonly aggregate: AggregateSpec
   readonly fill: (row: Row, accumulator: unknown) => Row
+  /** `fill` as data, for rows of the key, the window and these fields. */
+  readonly row: Fields
+}
+
+/** Fields of a row as data; the key and the window are added by who makes the row. */
+export type Fields = Pick<RowCode, 'cells' | 'fields'>
+
+/** One field `value` with the first cell; undefined for an aggregate that is no array of cells. */
+export function valueRow({ code }: AggregateSpec): Fields | undefined {
+  if (code?.cells !== 'accumulator') return undefined
+  return { cells: code.cells, fields: [{ name: 'value', kind: 'cell', at: 0 }] }
 }
 
 const RESERVED = new Set(['key', 'start', 'end', '__proto__'])
@@ -45,23 +57,43 @@ export function combine(aggregates: Readonly<Record<string, Aggregate<never, unk
 interface Layout {
   readonly initial: readonly number[]
   readonly bound: readonly (BoundCells<unknown, unknown> | undefined)[]
+  /** First those of the cells, then the others, as `add` goes about it. */
+  readonly steps: readonly AggregateStep[]
+  readonly fields: readonly RowField[]
 }
 
 function layOut(parts: readonly Part[]): Layout {
   const initial: number[] = []
-  const bound = parts.map(({ aggregate: { cells } }) => {
+  const ofCells: AggregateStep[] = []
+  const folds: AggregateStep[] = []
+  const fields: RowField[] = []
+  const bound = parts.map(({ name, aggregate: { cells, add, result } }) => {
+    if (cells === undefined) {
+      const at = folds.length + 1
+      folds.push({ kind: 'fold', at, add })
+      fields.push({ name, kind: 'fold', at, result })
+      return undefined
+    }
     const at = initial.length
-    initial.push(...(cells?.initial ?? []))
-    return cells?.bind(at)
+    initial.push(...cells.initial)
+    ofCells.push(...cells.steps(at))
+    fields.push({ name, kind: cells.field, at })
+    return cells.bind(at)
   })
-  return { initial: doubles(initial), bound }
+  return { initial: doubles(initial), bound, steps: [...ofCells, ...folds], fields }
 }
 
 function onlyCells(parts: readonly Part[]): Combined {
-  const { initial, bound } = layOut(parts)
+  const { initial, bound, steps, fields } = layOut(parts)
   const cells = bound.filter((part) => part !== undefined)
   const names = parts.map(({ name }) => name)
   const retracts = cells.every((cell) => cell.retract !== undefined)
+  const unmerges = cells.every((cell) => cell.unmerge !== undefined)
+  const unmerge = (from: number[], part: readonly number[]): number[] => {
+    for (const cell of cells) cell.unmerge?.(from, part)
+    return from
+  }
+  const code: AggregateCode = { cells: 'accumulator', steps }
   const retract = (from: number[], value: unknown): number[] => {
     for (const cell of cells) cell.retract?.(from, value)
     return from
@@ -77,7 +109,10 @@ function onlyCells(parts: readonly Part[]): Combined {
       result: (accumulator: number[]) => accumulator,
       exact: parts.every(({ aggregate }) => aggregate.exact === true),
       ...(retracts ? { retract } : {}),
+      ...(unmerges ? { unmerge } : {}),
+      code,
     },
+    row: { cells: code.cells, fields },
     fill: (row, accumulator) => {
       for (let i = 0; i < cells.length; i++) {
         row[names[i] as string] = (cells[i] as BoundCells<unknown, unknown>).result(accumulator as number[])
@@ -120,7 +155,8 @@ function adder(cells: readonly BoundCells<unknown, unknown>[]): (into: number[],
 type Mixed = [cells: number[], ...others: unknown[]]
 
 function mixed(parts: readonly Part[]): Combined {
-  const { initial, bound } = layOut(parts)
+  const { initial, bound, steps, fields } = layOut(parts)
+  const code: AggregateCode = { cells: 'first', steps }
   const others = parts.filter((_, i) => bound[i] === undefined)
   const merges = others.every(({ aggregate }) => aggregate.merge !== undefined)
   const merge = (into: Mixed, from: Mixed): Mixed => {
@@ -141,7 +177,9 @@ function mixed(parts: readonly Part[]): Combined {
       result: (accumulator: Mixed) => accumulator,
       ...(merges ? { merge } : {}),
       exact: false,
+      code,
     },
+    row: { cells: code.cells, fields },
     fill: (row, accumulator) => {
       const [cells, ...rest] = accumulator as Mixed
       let other = 0

@@ -15,7 +15,7 @@ import type { KeySelector, OperatorSpec, OutputTag, ProcessSpec } from '../graph
 import type { AnySink } from '../graph/sink.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { count, max, min, sum, type Aggregate, type SumOptions } from './aggregates.ts'
-import { combine, type Row } from './combine.ts'
+import { combine, valueRow, type Fields, type Row } from './combine.ts'
 import { KeyedFluentFunctions, StreamFluentFunctions, type Origin } from './fluent-functions.ts'
 import type { GraphDraft } from './graph-draft.ts'
 import { checkRoutes, checkSides, requireFunction } from './checks.ts'
@@ -25,7 +25,7 @@ import type { MatchOptions } from './patterns.ts'
 import type { ProcessOptions, SideDeclarations } from './process.ts'
 import { stateSpecs, type StateDeclarations } from './state.ts'
 import type { KeyedStream, Stream, WindowedStream, WindowOptions } from './streams.ts'
-import { triggerOf, windowDates, windowFunction } from './window-function.ts'
+import { lastDates, triggerOf, windowFunction } from './window-function.ts'
 import type { WindowAssigner } from './windows.ts'
 
 type JoinKeys = JoinSpec['keysOf']
@@ -281,8 +281,8 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
   }
 
   aggregate(name: string, aggregates: Named): FluentNamed {
-    const { aggregate, fill } = combine(aggregates)
-    return this.#rolling(name, aggregate, (key, accumulator) => fill({ key }, accumulator))
+    const { aggregate, fill, row } = combine(aggregates)
+    return this.#rolling(name, aggregate, (key, accumulator) => fill({ key }, accumulator), row)
   }
 
   intervalJoin(name: string, right: FluentKeyed, ...how: After<typeof intervalJoinSpec>): FluentNamed {
@@ -315,8 +315,11 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
     return new FluentJoined(this.#draft, index, spec.kind === 'window-join' ? spec.sides : [])
   }
 
-  #rolling(name: string, aggregate: AggregateSpec, result: Result): FluentNamed {
-    const spec: OperatorSpec = { kind: 'rolling', keyOf: this.#keyOf, aggregate, result }
+  #rolling(name: string, aggregate: AggregateSpec, result: Result, row = valueRow(aggregate)): FluentNamed {
+    const spec: OperatorSpec = {
+      kind: 'rolling', keyOf: this.#keyOf, aggregate, result,
+      ...(row === undefined ? {} : { row: { ...row, keyed: true } }),
+    }
     return new FluentNamed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))
   }
 }
@@ -368,8 +371,8 @@ export class FluentWindowed implements Record<keyof WindowedStream<unknown, unkn
   }
 
   aggregate(aggregates: Named): FluentWindowResult {
-    const { aggregate, fill } = combine(aggregates)
-    return this.#aggregate(aggregate, fill)
+    const { aggregate, fill, row } = combine(aggregates)
+    return this.#aggregate(aggregate, fill, row)
   }
 
   process(fn: Parameters<typeof windowFunction>[0], options: Options = {}): FluentWindowResult {
@@ -383,18 +386,22 @@ export class FluentWindowed implements Record<keyof WindowedStream<unknown, unkn
     return this.#aggregate(aggregate, (row, value) => {
       row['value'] = value
       return row
-    })
+    }, valueRow(aggregate))
   }
 
-  #aggregate(aggregate: AggregateSpec, fill: (row: Row, value: unknown) => Row): FluentWindowResult {
+  #aggregate(
+    aggregate: AggregateSpec, fill: (row: Row, value: unknown) => Row, row: Fields | undefined,
+  ): FluentWindowResult {
     const keyed = this.#init.keyOf !== undefined
+    const dates = lastDates()
     return this.#add({
       kind: 'aggregate',
       aggregate,
       result: (key: unknown, window, value) => {
-        const { start, end } = windowDates(window)
+        const { start, end } = dates(window)
         return fill(keyed ? { key, start, end } : { start, end }, value)
       },
+      ...(row === undefined ? {} : { row: { ...row, keyed, dates } }),
     }, [])
   }
 

@@ -23,6 +23,14 @@ export interface CheckpointSettings {
   readonly retain?: number
   /** Failed checkpoints in a row that are put up with. Default 2. */
   readonly tolerableFailures?: number
+  /**
+   * A checkpoint that is older than `after` and not complete waits for no more records in front of its
+   * barriers: it stores them instead, so that back-pressure cannot hold it up. Default after 250 ms; '0s': every
+   * checkpoint does so at once; false: none does. Final checkpoints always wait, so a job that was stopped has
+   * nothing on its way. Edges that send to all subtasks, or from each to its like, always wait, too.
+   * Source: Flink's aligned-checkpoint-timeout.
+   */
+  readonly unaligned?: false | { readonly after: Duration }
 }
 
 /** What happens after a failure. Default: exponential delay. */

@@ -13,6 +13,22 @@ export function windowDates(window: Window): { readonly start: Date; readonly en
   return { start: dateOf(window.start), end: dateOf(window.end) }
 }
 
+/**
+ * `windowDates` with the dates of the last window kept: rows of one window share them, as they may, since
+ * records are not changed.
+ */
+export function lastDates(): typeof windowDates {
+  let last: Window | undefined
+  let dates: ReturnType<typeof windowDates> | undefined
+  return (window) => {
+    if (dates === undefined || window !== last) {
+      last = window
+      dates = windowDates(window)
+    }
+    return dates
+  }
+}
+
 function dateOf(ms: number): Date {
   return new Date(Math.min(Math.max(ms, -MAX_DATE_MS), MAX_DATE_MS))
 }

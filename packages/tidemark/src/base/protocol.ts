@@ -27,8 +27,13 @@ export interface CheckpointBarrier {
 
 export type ToSubtask =
   | { readonly kind: 'trigger'; readonly barrier: CheckpointBarrier }
-  /** Everything up to `id` is complete; may be lost, late or repeated. */
-  | { readonly kind: 'complete'; readonly id: CheckpointId }
+  /** The checkpoint is too old to wait for barriers: cut now, and record what is under way (FLIP-76). */
+  | { readonly kind: 'overtake'; readonly barrier: CheckpointBarrier }
+  /**
+   * Everything up to `id` is complete; may be lost, late or repeated. `inFlight`: barriers overtook something,
+   * so that not everybody has seen all that came before them.
+   */
+  | { readonly kind: 'complete'; readonly id: CheckpointId; readonly inFlight?: true }
   | { readonly kind: 'aborted'; readonly id: CheckpointId; readonly latestComplete: CheckpointId | undefined }
   | { readonly kind: 'assign'; readonly operator: string; readonly splits: readonly AssignedSplit[] }
   | { readonly kind: 'no-more-splits'; readonly operator: string }
@@ -53,6 +58,7 @@ export type CheckpointFailureReason =
   | 'task-failure'
   | 'job-stopped'
   | 'partly-finished'
+  | 'not-recordable' // what is under way cannot be written down: the next ones stay aligned
 
 export type FromSubtask =
   | { readonly kind: 'running' }
@@ -109,6 +115,8 @@ export interface SnapshotMetrics {
   readonly syncMs: number
   readonly asyncMs: number
   readonly bytes: number
+  /** Batches and watermarks that the barrier overtook; absent: none was to be waited for. */
+  readonly overtaken?: number
   /** Channel whose barrier came last, as 'vertex/subtask' of the sender. */
   readonly lastChannel?: string
 }

@@ -6,14 +6,22 @@
  */
 import type { ChannelItem } from './items.ts'
 
-export interface ChannelSender {
+/** What an end of a channel shows to whoever looks at the job; worked out only when it is asked. */
+export interface ChannelGauges {
+  /** Share of the bound that is in use: 0 is empty, from 1 on the sender waits; one record that fans out may pass 1. */
+  readonly fill: number
+  /** Payload bytes that have crossed this end; undefined where nothing is encoded. */
+  readonly bytes: number | undefined
+}
+
+export interface ChannelSender extends ChannelGauges {
   /** The subtask takes no further input while this holds; a push is accepted even then (back-pressure). */
   readonly full: boolean
   /** Never refuses and never waits. A batch belongs to the channel from here on: nobody changes it. */
   push(item: ChannelItem): void
 }
 
-export interface ChannelReceiver {
+export interface ChannelReceiver extends ChannelGauges {
   /** The sending subtask, as 'vertex[subtask]', for traces. */
   readonly sender: string
   /** Set while a barrier waits for other channels; nothing leaves a blocked channel. */
@@ -21,4 +29,9 @@ export interface ChannelReceiver {
   /** True if `pull` would give an item and the channel is not blocked. */
   readonly ready: boolean
   pull(): ChannelItem | undefined
+  /**
+   * The item that `pull` would give after `index` others, also while the channel is blocked; undefined if
+   * it is not here yet. Takes nothing away. Asked for one after the other, from 0 on.
+   */
+  at(index: number): ChannelItem | undefined
 }

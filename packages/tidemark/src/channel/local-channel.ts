@@ -8,12 +8,15 @@
  *
  *   CH-1  Items leave in the order in which they came (no record overtakes a barrier).
  *   CH-2  A blocked channel delivers nothing; what it holds stays in it (back-pressure, Flink B1).
+ *   CH-3  What was taken is let go: a queue that is never empty holds no more than twice what is in it.
  */
 import type { ChannelReceiver, ChannelSender } from './channel.ts'
 import type { ChannelItem } from './items.ts'
 
 export class LocalChannel implements ChannelSender, ChannelReceiver {
   readonly sender: string
+  /** Nothing is encoded. */
+  readonly bytes = undefined
   readonly #capacity: number
   #items: ChannelItem[] = []
   #head = 0
@@ -33,6 +36,10 @@ export class LocalChannel implements ChannelSender, ChannelReceiver {
     return this.#batches >= this.#capacity
   }
 
+  get fill(): number {
+    return this.#batches / this.#capacity
+  }
+
   get ready(): boolean {
     return !this.blocked && this.#head < this.#items.length
   }
@@ -47,6 +54,10 @@ export class LocalChannel implements ChannelSender, ChannelReceiver {
     return records
   }
 
+  at(index: number): ChannelItem | undefined {
+    return this.#items[this.#head + index]
+  }
+
   push(item: ChannelItem): void {
     this.#items.push(item)
     if (item.kind === 'data') this.#batches += 1
@@ -57,8 +68,9 @@ export class LocalChannel implements ChannelSender, ChannelReceiver {
     if (item === undefined) return undefined
     this.#head += 1
     if (item.kind === 'data') this.#batches -= 1
-    if (this.#head === this.#items.length) {
-      this.#items = []
+    // CH-3; each item is copied at most once for one that was taken.
+    if (2 * this.#head >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
     return item

@@ -3,6 +3,7 @@
  *
  *   byte 0      written: position behind the last published frame, stored by the writer alone
  *   byte 128    read: position behind the last released frame, stored by the reader alone
+ *   byte 132    held: bytes that the reader has taken out ahead of its turn, stored by the reader alone
  *   byte 256    data: frames of [payload length, kind] (two int32) and the payload, padded to 8 bytes
  *
  * Positions count bytes since the beginning as int32 with wrap-around; their difference is what is in use.
@@ -28,6 +29,7 @@ import { assert } from '../base/assert.ts'
 /** Index as int32. */
 const WRITTEN = 0
 const READ = 32
+const HELD = 33
 const DATA_BYTES_AT = 256
 const HEADER_BYTES = 8
 const LEAST_CAPACITY = 64
@@ -73,9 +75,14 @@ export class RingWriter {
     this.#read = Atomics.load(this.#words, READ)
   }
 
-  /** More than half of the ring is in use. */
+  /** Bytes in use, frame heads included. */
+  get used(): number {
+    return (this.#position - Atomics.load(this.#words, READ)) | 0
+  }
+
+  /** More than half of the ring is in use; what the reader holds counts, although its room is free. */
   get halfFull(): boolean {
-    return !this.#hasFree(this.capacity / 2)
+    return !this.#hasFree(this.capacity / 2 + Atomics.load(this.#words, HELD))
   }
 
   fits(payload: number): boolean {
@@ -115,18 +122,28 @@ export class RingReader {
   /** Of the frame that `next` found. */
   kind = 0
   payload = 0
-  readonly #capacity: number
+  readonly capacity: number
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
   #position: number
   #written: number
 
   constructor(memory: SharedArrayBuffer) {
-    this.#capacity = capacityOf(memory)
+    this.capacity = capacityOf(memory)
     this.#words = new Int32Array(memory)
     this.#bytes = new Uint8Array(memory, DATA_BYTES_AT)
     this.#position = Atomics.load(this.#words, READ)
     this.#written = Atomics.load(this.#words, WRITTEN)
+  }
+
+  /** Bytes in use, frame heads included. */
+  get used(): number {
+    return (Atomics.load(this.#words, WRITTEN) - this.#position) | 0
+  }
+
+  /** What was released and is not consumed yet, in bytes: it keeps the writer from going on. */
+  hold(bytes: number): void {
+    Atomics.store(this.#words, HELD, bytes)
   }
 
   /** True if there is a frame; then `kind` and `payload` describe it. */
@@ -135,7 +152,7 @@ export class RingReader {
       this.#written = Atomics.load(this.#words, WRITTEN)
       if (this.#position === this.#written) return false
     }
-    const word = (DATA_BYTES_AT + (this.#position & (this.#capacity - 1))) >> 2
+    const word = (DATA_BYTES_AT + (this.#position & (this.capacity - 1))) >> 2
     this.payload = this.#words[word] as number
     this.kind = this.#words[word + 1] as number
     assert(
@@ -147,15 +164,17 @@ export class RingReader {
 
   /** Copies bytes `from` to `to` of the frame's payload to `target`, beginning at `at`. */
   copy(target: Uint8Array, at: number, from: number, to: number): void {
-    const begin = (this.#position + HEADER_BYTES + from) & (this.#capacity - 1)
-    const first = Math.min(to - from, this.#capacity - begin)
+    const begin = (this.#position + HEADER_BYTES + from) & (this.capacity - 1)
+    const first = Math.min(to - from, this.capacity - begin)
     target.set(this.#bytes.subarray(begin, begin + first), at)
     if (first < to - from) target.set(this.#bytes.subarray(0, to - from - first), at + first)
   }
 
-  /** Gives the room of the frame back. */
-  release(): void {
-    this.#position = (this.#position + frameBytes(this.payload)) | 0
+  /** Gives the room of the frame back; how much that is. */
+  release(): number {
+    const bytes = frameBytes(this.payload)
+    this.#position = (this.#position + bytes) | 0
     Atomics.store(this.#words, READ, this.#position)
+    return bytes
   }
 }

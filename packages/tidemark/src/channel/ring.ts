@@ -15,6 +15,8 @@
  *   RG-2  Nothing leaves a blocked channel (CH-2).
  *   RG-3  An item that cannot cross is refused by `push`, in the subtask that made it, and not later.
  *   RG-4  `published` and `freed` come after the change that they announce, at most once a call.
+ *   RG-5  What the receiver has taken out ahead of its turn (`at`) counts against the bound until it is pulled:
+ *         looking for a barrier under back-pressure, once a checkpoint, does not let the sender go on.
  */
 import { assert } from '../base/assert.ts'
 import { ByteReader, ByteWriter } from '../base/bytes.ts'
@@ -42,6 +44,8 @@ interface Waiting {
 export class RingSender implements ChannelSender {
   /** The sending subtask, for traces. */
   readonly sender: string
+  /** Without the heads of frames. */
+  bytes = 0
   readonly #ring: RingWriter
   readonly #published: () => void
   readonly #batches = new BatchEncoder()
@@ -62,6 +66,10 @@ export class RingSender implements ChannelSender {
 
   get full(): boolean {
     return this.pending || this.#ring.halfFull
+  }
+
+  get fill(): number {
+    return (2 * this.#ring.used) / this.#ring.capacity
   }
 
   /**
@@ -122,6 +130,7 @@ export class RingSender implements ChannelSender {
       ring.append(bytes, at, at + payload)
       ring.publish()
       at += payload
+      this.bytes += payload
     }
     return at
   }
@@ -136,6 +145,8 @@ function kept(bytes: Uint8Array): Uint8Array {
 
 export class RingReceiver implements ChannelReceiver {
   readonly sender: string
+  /** Without the heads of frames. */
+  bytes = 0
   blocked = false
   readonly #ring: RingReader
   readonly #freed: () => void
@@ -145,6 +156,11 @@ export class RingReceiver implements ChannelReceiver {
   #length = 0
   #kind = 0
   #whole = false
+  /** Items that were looked at ahead of their turn, decoded, in order. */
+  #ahead: { readonly item: ChannelItem; readonly room: number }[] = []
+  /** Bytes of the ring that what is ahead took, and that the next item has taken so far. */
+  #held = 0
+  #room = 0
 
   /** `freed` is called after room became free. It must not call back into the channel. */
   constructor(init: { memory: SharedArrayBuffer; sender: string; freed(): void }) {
@@ -153,17 +169,46 @@ export class RingReceiver implements ChannelReceiver {
     this.#freed = () => init.freed()
   }
 
+  get fill(): number {
+    return (2 * this.#ring.used) / this.#ring.capacity
+  }
+
   /** Asking moves what is in the ring of the next item to this side, so that a long one gets on. */
   get ready(): boolean {
-    return !this.blocked && this.#gather()
+    return !this.blocked && (this.#ahead.length > 0 || this.#gather())
   }
 
   pull(): ChannelItem | undefined {
-    if (this.blocked || !this.#gather()) return undefined
+    if (this.blocked) return undefined
+    const first = this.#ahead.shift()
+    if (first === undefined) return this.#gather() ? this.#take() : undefined
+    this.#hold(this.#held - first.room)
+    this.#freed()
+    return first.item
+  }
+
+  at(index: number): ChannelItem | undefined {
+    const ahead = this.#ahead
+    while (ahead.length <= index && this.#gather()) {
+      const room = this.#room
+      ahead.push({ item: this.#take(), room })
+      this.#hold(this.#held + room)
+    }
+    return ahead[index]?.item
+  }
+
+  #hold(room: number): void {
+    this.#held = room
+    this.#ring.hold(room)
+  }
+
+  /** Decodes the item that `#gather` found whole. */
+  #take(): ChannelItem {
     const kind = this.#kind
     const length = this.#length
     this.#whole = false
     this.#length = 0
+    this.#room = 0
     const item = kind === DATA
       ? this.#batches.decode(this.#item, length)
       : controlItem(decodeValue(new ByteReader(this.#item.bytes.subarray(0, length))))
@@ -181,10 +226,11 @@ export class RingReceiver implements ChannelReceiver {
       this.#item.reserve(this.#length + payload, this.#length)
       ring.copy(this.#item.bytes, this.#length, 0, payload)
       this.#length += payload
+      this.bytes += payload
       // That of the last fragment counts, which is without MORE.
       this.#kind = kind
       this.#whole = (kind & MORE) === 0
-      ring.release()
+      this.#room += ring.release()
       moved = true
     }
     if (moved) this.#freed()

@@ -13,6 +13,9 @@
  *   CC-5  Numbers only grow, over every run on the directory.
  *   CC-6  When every subtask has reported the end of its data, a checkpoint is triggered at once and
  *         repeated until one completes; `finalCommitted` waits for everybody's confirmation (D6).
+ *   CC-7  A checkpoint that is older than `unalignedAfterMs` and still waited for is overtaken: each subtask
+ *         that has not acknowledged is told once to wait for no barrier. Never a final one. The age is
+ *         taken here, by one clock, so that it is the same for all (row B4).
  *
  * Source: Flink CheckpointCoordinator (rows A1-A9, A11, A13, A14); decisions D5-D8.
  */
@@ -20,7 +23,9 @@ import { describeThrown, isStreamError, type ErrorReport, type StreamError } fro
 import { checkpointId, type Attempt, type CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Io } from '../base/io.ts'
 import type { Ports, TimerHandle } from '../base/ports.ts'
-import { subtaskKey, type CheckpointFailureReason, type FromSubtask, type SubtaskId } from '../base/protocol.ts'
+import {
+  subtaskKey, type CheckpointBarrier, type CheckpointFailureReason, type FromSubtask, type SubtaskId,
+} from '../base/protocol.ts'
 import type { CheckpointOptions } from '../graph/logical-graph.ts'
 import { BackgroundWork } from './background.ts'
 import { commitManifest, markCompleted, markFinished, type CommitOutcome } from './commit-manifest.ts'
@@ -65,6 +70,8 @@ export class CheckpointCoordinator {
   #latest: CheckpointId | undefined
   #lastCompletionMs: number | undefined
   #marked: boolean
+  /** Something in flight could not be stored: until the next start barriers wait. */
+  #waitForBarriers = false
   /** A final checkpoint has completed in this run: nothing more is triggered. */
   #final = false
   #quiet: Done<void>[] = []
@@ -97,9 +104,14 @@ export class CheckpointCoordinator {
   }
 
   /** For status displays: what is on its way. */
-  get inProgress(): { readonly id: CheckpointId; readonly acknowledged: number; readonly of: number } | undefined {
+  get inProgress(): {
+    readonly id: CheckpointId
+    readonly triggeredAtMs: number
+    readonly acknowledged: number
+    readonly of: number
+  } | undefined {
     const p = this.#pending
-    return p && { id: p.id, acknowledged: p.acknowledged, of: p.plan.wait.length }
+    return p && { id: p.id, triggeredAtMs: p.triggeredAtMs, acknowledged: p.acknowledged, of: p.plan.wait.length }
   }
 
   /** The subtasks of `attempt` are deployed. Again after each restart: earlier attempts are then ignored. */
@@ -107,6 +119,7 @@ export class CheckpointCoordinator {
     this.#attempt = attempt
     this.#active = true
     this.#final = false
+    this.#waitForBarriers = false
     this.#ended = new Set()
     this.#confirmed.reset()
     this.#collect()
@@ -150,6 +163,10 @@ export class CheckpointCoordinator {
   onDecline(from: SubtaskId, message: Extract<FromSubtask, { kind: 'decline' }>): void {
     const pending = this.#pending
     if (pending === undefined || pending.id !== message.id || !pending.concerns(from)) return
+    if (message.reason === 'not-recordable') {
+      this.#waitForBarriers = true
+      this.#ports.log('warn', describeReport(message.error))
+    }
     this.#abort(pending, message.reason, describeReport(message.error), undefined, from)
   }
 
@@ -276,13 +293,31 @@ export class CheckpointCoordinator {
       this.#ports.probe('cp.barrier.injected')
     }
     this.#host.releaseEnumerators(pending.id)
+    this.#armOvertaking(pending, barrier)
     this.#tryFinalise(pending)
+  }
+
+  #armOvertaking(pending: PendingCheckpoint, barrier: CheckpointBarrier): void {
+    const { unalignedAfterMs } = this.#options
+    if (unalignedAfterMs === undefined || this.#waitForBarriers || pending.request.kind === 'final') return
+    const { clock, timers } = this.#ports
+    const leftMs = pending.startedMs + unalignedAfterMs - clock.monotonicMs()
+    if (leftMs <= 0) this.#overtake(pending, barrier)
+    else pending.ageTimer = timers.after(leftMs, () => this.#overtake(pending, barrier))
+  }
+
+  #overtake(pending: PendingCheckpoint, barrier: CheckpointBarrier): void {
+    if (pending.state !== 'waiting') return
+    pending.trace.add({
+      event: 'cp.overtake', cp: pending.id, t: this.#ports.clock.wallMs(), tasks: pending.laggards(),
+    })
+    for (const to of pending.waiting) this.#host.send(to, { kind: 'overtake', barrier })
   }
 
   #tryFinalise(pending: PendingCheckpoint): void {
     if (pending.state !== 'waiting' || !pending.allAcknowledged) return
     pending.state = 'finalising'
-    pending.timer?.cancel()
+    pending.stopTimers()
     this.#ports.probe('cp.acks.all')
     start(this.#finalise(pending), (outcome) => {
       if (!outcome.ok) this.#failed(pending, outcome.error, 'discard')
@@ -338,7 +373,8 @@ export class CheckpointCoordinator {
       this.#timer?.cancel()
       this.#confirmed.await(id, pending.finished, pending.plan.wait)
     }
-    for (const to of pending.plan.wait) this.#host.send(to, { kind: 'complete', id })
+    const inFlight = pending.inFlight ? { inFlight: true as const } : {}
+    for (const to of pending.plan.wait) this.#host.send(to, { kind: 'complete', id, ...inFlight })
     this.#host.completed(summaryOf(manifest))
     pending.request.done({ kind: 'completed', id })
     // Whoever still waits for a checkpoint has one that covers everything.
@@ -382,7 +418,7 @@ export class CheckpointCoordinator {
   ): void {
     const { id } = pending
     pending.state = 'aborted'
-    pending.timer?.cancel()
+    pending.stopTimers()
     this.#pending = undefined
     pending.trace.add({
       event: 'cp.abort', cp: id, t: this.#ports.clock.wallMs(), why: reason,

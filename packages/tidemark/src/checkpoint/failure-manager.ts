@@ -22,6 +22,7 @@ const COUNTED: Readonly<Record<CheckpointFailureReason, boolean>> = {
   'task-failure': false,
   'job-stopped': false,
   'partly-finished': false,
+  'not-recordable': false,
 }
 
 export const isCounted = (reason: CheckpointFailureReason): boolean => COUNTED[reason]

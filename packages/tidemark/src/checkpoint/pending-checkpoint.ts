@@ -32,6 +32,8 @@ export class PendingCheckpoint {
   readonly trace = new CheckpointTrace()
   state: PendingState = 'preparing'
   timer: TimerHandle | undefined
+  /** Until barriers overtake. */
+  ageTimer: TimerHandle | undefined
   readonly #waiting: Map<string, SubtaskId>
   readonly #acknowledged = new Map<string, SubtaskId>()
   #ended = 0
@@ -58,6 +60,10 @@ export class PendingCheckpoint {
   }
   get reports(): readonly SubtaskReport[] {
     return this.#reports
+  }
+  /** Something that a barrier overtook is part of it. */
+  get inFlight(): boolean {
+    return this.#segments.some(({ states }) => states.some(({ kind }) => kind === 'in-flight'))
   }
   get acknowledged(): number {
     return this.#acknowledged.size
@@ -106,5 +112,16 @@ export class PendingCheckpoint {
 
   laggards(): readonly string[] {
     return [...this.#waiting.keys()]
+  }
+
+  /** Who has not acknowledged. */
+  get waiting(): readonly SubtaskId[] {
+    return [...this.#waiting.values()]
+  }
+
+  /** Its end is decided: no time limit counts any more. */
+  stopTimers(): void {
+    this.timer?.cancel()
+    this.ageTimer?.cancel()
   }
 }

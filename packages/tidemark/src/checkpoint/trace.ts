@@ -17,6 +17,8 @@ export type TraceEvent =
       readonly event: 'ack'; readonly cp: number; readonly t: number; readonly task: string
       readonly metrics: unknown
     }
+  /** The checkpoint was too old: these were told to wait for no barrier. */
+  | { readonly event: 'cp.overtake'; readonly cp: number; readonly t: number; readonly tasks: readonly string[] }
   | { readonly event: 'cp.done'; readonly cp: number; readonly t: number; readonly bytes: number }
   | {
       readonly event: 'cp.abort'; readonly cp: number; readonly t: number; readonly why: string

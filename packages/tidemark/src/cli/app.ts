@@ -17,12 +17,14 @@ import { ArgumentScannerError } from '@stricli/core'
 import type { StreamError } from '../base/errors.ts'
 import type { CheckpointFlags } from './checkpoint.ts'
 import { didYouMean } from '../base/did-you-mean.ts'
+import { durationMs, type Duration } from '../base/duration.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { GraphFlags } from './graph.ts'
 import type { RunFlags } from './run.ts'
 import { ENGINE_SETTINGS } from './settings.ts'
 import type { Terminal } from './terminal.ts'
+import type { TopFlags } from './top.ts'
 import { engineVersion } from '../host/version.ts'
 import { versionReport } from './version.ts'
 
@@ -35,7 +37,7 @@ export interface CliContext extends CommandContext {
   readonly usage: (error: StreamError) => void
 }
 
-export const COMMANDS = ['run', 'graph', 'checkpoint', 'version', 'help'] as const
+export const COMMANDS = ['run', 'top', 'graph', 'checkpoint', 'version', 'help'] as const
 export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify'] as const
 
 const text = (input: string): string => input
@@ -44,6 +46,17 @@ function parseParallelism(input: string): number {
   const value = Number(input)
   if (!/^\d+$/.test(input) || value < 1 || value > 32_768) throw new Error('a whole number from 1 to 32768 is needed')
   return value
+}
+
+/** Faster than people can read, and slower than the job would notice. */
+const LEAST_INTERVAL_MS = 50
+
+function parseInterval(input: string): number {
+  try {
+    return durationMs(input as Duration, 'interval', LEAST_INTERVAL_MS)
+  } catch {
+    throw new Error(`a duration of at least ${LEAST_INTERVAL_MS}ms is needed, for example 500ms or 2s`)
+  }
 }
 
 const JOB_FILE = {
@@ -105,6 +118,39 @@ Stopping
 
 Settings of the engine (all others belong to the job)
 ${settingsHelp}`,
+  },
+})
+
+const top = buildCommand<TopFlags, [string], CliContext>({
+  loader: async () => {
+    const { topCommand } = await import('./top.ts')
+    return async function (this: CliContext, flags, directory) {
+      await this.guard(() => topCommand(directory, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: {
+      kind: 'tuple', parameters: [{ brief: 'state directory of the job', parse: text, placeholder: 'dir' }],
+    },
+    flags: {
+      json: { kind: 'boolean', default: false, withNegated: false, brief: 'one JSON object a line' },
+      once: { kind: 'boolean', default: false, withNegated: false, brief: 'one picture, or one line' },
+      interval: {
+        kind: 'parsed', parse: parseInterval, default: '1s', placeholder: 'duration', brief: 'time between two pictures',
+      },
+    },
+  },
+  docs: {
+    brief: 'watch what a running job does: who is busy, who waits, how old the checkpoint is',
+    fullDescription: `Shows a running job live: busy, waiting and idle time of every subtask, rates, queues, event time,
+checkpoints, and who holds the others up. Off a terminal it prints one picture. q or Ctrl-C leaves.
+
+Examples
+  tidemark top .tidemark/flights
+  tidemark top .tidemark/flights --json --interval 500ms
+
+Exit codes
+  0 also when the job ends meanwhile; 5 if nobody runs it; 8 if its process does not answer.`,
   },
 })
 
@@ -265,7 +311,7 @@ function describeParseError(error: unknown): { problem: string; hints: readonly 
 
 export function buildCli(context: CliContext): Application<CliContext> {
   const root = buildRouteMap<string, CliContext>({
-    routes: { run, graph, checkpoint, version },
+    routes: { run, top, graph, checkpoint, version },
     docs: { brief: 'Stateful stream processing inside your Node process, with consistent checkpoints.' },
   })
   return buildApplication<CliContext>(root, {

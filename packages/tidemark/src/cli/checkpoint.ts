@@ -61,7 +61,8 @@ export async function verifyCommand(ref: string, flags: CheckpointFlags, termina
   return result.ok ? EXIT.ok : EXIT.stateIncompatible
 }
 
-function stateDirectory(given: string): string {
+/** Of an argument; throws E099 where there is none. */
+export function stateDirectory(given: string): string {
   const path = resolve(given)
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
   throw E099_NOT_FOUND({
@@ -71,7 +72,7 @@ function stateDirectory(given: string): string {
 }
 
 /** The one place where the command line waits for the core's I/O. */
-function finished<T>(io: Io<T>): Promise<T> {
+export function finished<T>(io: Io<T>): Promise<T> {
   return new Promise((done, fail) => {
     start(io, (outcome) => {
       if (outcome.ok) done(outcome.value)

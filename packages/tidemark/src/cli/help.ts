@@ -9,6 +9,8 @@ export function overview(terminal: Terminal, version: string): string {
 ${bold('Commands')}
   run <file>            run a job until its input ends; the same command resumes it
                         ${dim('tidemark run examples/flights/job.ts --state .tidemark/flights -c out=out/flights')}
+  top <dir>             watch what a running job does
+                        ${dim('tidemark top .tidemark/flights')}
   graph <file>          show what a job does, without running it
                         ${dim('tidemark graph examples/flights/job.ts --mermaid')}
   checkpoint list       list the completed checkpoints of a state directory

@@ -93,7 +93,7 @@ function bar(share: number, terminal: Terminal): string {
 }
 
 /** Cuts to `columns` visible characters; escape sequences have no width. */
-function cut(text: string, columns: number): string {
+export function cut(text: string, columns: number): string {
   let visible = 0
   let inEscape = false
   let result = ''

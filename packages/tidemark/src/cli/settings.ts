@@ -13,7 +13,7 @@ import { didYouMean } from '../base/did-you-mean.ts'
 import { E091_UNKNOWN_SETTING, E096_BAD_SETTING } from './errors.ts'
 
 interface EngineSetting {
-  readonly kind: 'duration' | 'count'
+  readonly kind: 'duration' | 'count' | 'switch'
   readonly min: number
   readonly example: string
   readonly brief: string
@@ -27,6 +27,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
   checkpointTimeout: {
     kind: 'duration', min: 1, example: 'checkpointTimeout=10m', brief: 'a checkpoint older than this is given up',
   },
+  unalignedAfter: {
+    kind: 'duration', min: 0, example: 'unalignedAfter=250ms', brief: 'from this age on barriers overtake records',
+  },
   minPause: {
     kind: 'duration', min: 0, example: 'minPause=500ms', brief: 'least time between the end of one and the next',
   },
@@ -36,6 +39,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
   },
   restartAttempts: {
     kind: 'count', min: 0, example: 'restartAttempts=8', brief: 'restarts without a checkpoint in between',
+  },
+  aggregateAhead: {
+    kind: 'switch', min: 0, example: 'aggregateAhead=off', brief: 'add up ahead of a shuffle where that is exact',
   },
   heartbeatTimeout: {
     kind: 'duration', min: 1000, example: 'heartbeatTimeout=30s', brief: 'a worker thread silent for longer is replaced',
@@ -65,13 +71,22 @@ export function parseSettings(given: readonly string[]): Config {
 function checkEngineSetting(key: string, value: string, text: string): void {
   if (!Object.hasOwn(ENGINE_SETTINGS, key)) return
   const setting = ENGINE_SETTINGS[key] as EngineSetting
-  const good = setting.kind === 'duration' ? isDuration(value, setting.min) : isCount(value, setting.min)
-  if (good) return
-  const least = setting.min === 0 ? '' : setting.kind === 'duration' ? ` of at least ${setting.min}ms` : ` from ${setting.min}`
-  const expected = setting.kind === 'duration'
-    ? `it needs a duration${least}: a number followed by ms, s, m, h or d`
-    : `it needs a whole number${least}`
-  throw E096_BAD_SETTING({ given: text, expected, example: setting.example })
+  const { good, expected } = FORMS[setting.kind]
+  if (!good(value, setting.min)) throw E096_BAD_SETTING({ given: text, expected: expected(setting.min), example: setting.example })
+}
+
+interface Form {
+  readonly good: (value: string, min: number) => boolean
+  readonly expected: (min: number) => string
+}
+
+const FORMS: Readonly<Record<EngineSetting['kind'], Form>> = {
+  duration: {
+    good: isDuration,
+    expected: (min) => `it needs a duration${min === 0 ? '' : ` of at least ${min}ms`}: a number followed by ms, s, m, h or d`,
+  },
+  count: { good: isCount, expected: (min) => `it needs a whole number${min === 0 ? '' : ` from ${min}`}` },
+  switch: { good: (value) => value === 'on' || value === 'off', expected: () => 'it is on or off' },
 }
 
 function isDuration(value: string, min: number): boolean {

@@ -15,6 +15,7 @@
 import { assert } from '../base/assert.ts'
 import type { ChainLink, JobEdge, JobGraph, JobVertex } from './job-graph.ts'
 import type { LogicalEdge, LogicalGraph, LogicalOperator, Ship } from './logical-graph.ts'
+import { aggregateAhead } from './pre-aggregation.ts'
 import { checkParallelismOf } from './validate.ts'
 
 interface VertexDraft {
@@ -28,10 +29,13 @@ interface VertexDraft {
  * Parallelism: `options.parallelism` (the command line) if given, else the job file's, else 1. An
  * operator with a fixed parallelism keeps it.
  */
-export function toJobGraph(logical: LogicalGraph, options: { readonly parallelism?: number } = {}): JobGraph {
-  const parallelism = options.parallelism ?? logical.parallelism ?? 1
-  checkParallelismOf(`The job "${logical.job}"`, parallelism, logical.maxParallelism)
+export function toJobGraph(asWritten: LogicalGraph, options: { readonly parallelism?: number } = {}): JobGraph {
+  const parallelism = options.parallelism ?? asWritten.parallelism ?? 1
+  checkParallelismOf(`The job "${asWritten.job}"`, parallelism, asWritten.maxParallelism)
   const parallelismOf = (operator: LogicalOperator): number => operator.parallelism ?? parallelism
+  const crosses = ({ from }: LogicalEdge, to: LogicalOperator): boolean =>
+    parallelismOf(to) > 1 || parallelismOf(at(asWritten.operators, from)) > 1
+  const logical = asWritten.aggregateAhead === false ? asWritten : aggregateAhead(asWritten, crosses)
 
   const drafts: VertexDraft[] = []
   const edges: JobEdge[] = []

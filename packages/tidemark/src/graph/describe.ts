@@ -61,6 +61,8 @@ export function describe(spec: OperatorSpec): string {
       return spec.label === '' ? 'print' : `print ${JSON.stringify(spec.label)}`
     case 'rolling':
       return 'rolling aggregate'
+    case 'pre-aggregate':
+      return `aggregates for ${spec.of} ahead of the shuffle`
     case 'map':
     case 'filter':
     case 'flat-map':

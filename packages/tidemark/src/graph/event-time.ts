@@ -10,6 +10,9 @@ const MAX_DATE_MS = 8.64e15
 // As milliseconds these lie in the first weeks of 1970; as seconds they are 2001-09-09 to 2096-10-02.
 const SECONDS_FROM = 1e9
 const SECONDS_BELOW = 4e9
+/** Numbers between these, both included, are event times for sure: their whole part is the milliseconds. */
+export const SURE_FROM_MS = SECONDS_BELOW
+export const SURE_TO_MS = MAX_DATE_MS
 
 /**
  * Whole milliseconds of a valid event time; throws E013 for anything else.

@@ -46,6 +46,8 @@ export interface CheckpointOptions {
   readonly retain: number
   /** Consecutive failed checkpoints that are put up with. */
   readonly tolerableFailures: number
+  /** From this age on barriers overtake what is in their way; undefined: they always wait. */
+  readonly unalignedAfterMs?: number
 }
 
 export type RestartStrategy =
@@ -70,10 +72,13 @@ export interface LogicalGraph {
   readonly parallelism?: number
   readonly checkpoint: CheckpointOptions
   readonly restart: RestartStrategy
+  /** False: records cross every shuffle one by one (pre-aggregation.ts). */
+  readonly aggregateAhead?: boolean
 }
 
 export const DEFAULT_CHECKPOINT: CheckpointOptions = {
   everyMs: 1_000, timeoutMs: 600_000, minPauseMs: 0, retain: 3, tolerableFailures: 2,
+  unalignedAfterMs: 250,
 }
 
 export const DEFAULT_RESTART = {

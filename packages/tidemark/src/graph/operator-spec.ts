@@ -5,6 +5,7 @@
  * them. Nothing here runs.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { RowCode } from './aggregate-code.ts'
 import type { AsyncMapSpec } from './async-spec.ts'
 import type { BroadcastProcessSpec } from './broadcast-spec.ts'
 import type { JoinSpec, LookupJoinSpec } from './join-spec.ts'
@@ -80,6 +81,8 @@ export interface RollingSpec {
   readonly keyOf: KeySelector
   readonly aggregate: AggregateSpec
   readonly result: (key: Key, value: unknown) => unknown
+  /** The same as `result` of the aggregate's result, as data. */
+  readonly row?: RowCode
 }
 
 export interface WindowSpec {
@@ -92,8 +95,18 @@ export interface WindowSpec {
   readonly evictor?: EvictorSpec
   readonly latenessMs: number
   readonly compute: WindowCompute
+  /** The record to put out where an input is late; undefined: the input itself. */
+  readonly recordOf?: (input: any) => unknown
   /** Side outputs a window function may write to; 'late' always exists. */
   readonly sides: readonly OutputTag[]
+}
+
+/** Made by the engine (pre-aggregation.ts): adds up ahead of the shuffle what `window` of operator `of` would. */
+export interface PreAggregateSpec {
+  readonly kind: 'pre-aggregate'
+  readonly of: string
+  readonly ofFormer: readonly string[]
+  readonly window: WindowSpec
 }
 
 /** Incremental aggregate, or a function over all elements, which are then kept in list state. */
@@ -102,6 +115,8 @@ export type WindowCompute =
       readonly kind: 'aggregate'
       readonly aggregate: AggregateSpec
       readonly result: (key: any, window: Window, value: any) => unknown
+      /** The same as `result` of the aggregate's result, as data. */
+      readonly row?: RowCode
     }
   | {
       readonly kind: 'elements'
@@ -171,6 +186,7 @@ export type OperatorSpec =
   | PrintSpec
   | RollingSpec
   | WindowSpec
+  | PreAggregateSpec
   | ProcessSpec
   | CoProcessSpec
   | JoinSpec

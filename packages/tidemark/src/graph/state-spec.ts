@@ -2,6 +2,7 @@
  * Declared keyed state: kind, schema, TTL. Data only; the backends are in state/.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AggregateCode } from './aggregate-code.ts'
 
 export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
 
@@ -61,4 +62,11 @@ export interface AggregateSpec<In = any, Acc = any, Out = any> {
   readonly exact?: boolean
   /** Takes back a value that was added, to the last bit; undefined: it cannot. */
   readonly retract?: (accumulator: Acc, value: In) => Acc
+  /**
+   * Takes back what `merge` added, to the last bit; undefined: it cannot. Only where both change their first
+   * argument and return it, and `result` keeps nothing of an accumulator.
+   */
+  readonly unmerge?: (a: Acc, b: Acc) => Acc
+  /** The same as `add`, as data. */
+  readonly code?: AggregateCode
 }

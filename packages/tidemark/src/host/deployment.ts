@@ -14,6 +14,8 @@ import type { ChannelReceiver, ChannelSender } from '../channel/channel.ts'
 import { LocalChannel } from '../channel/local-channel.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts'
 import { keyGroupRange } from '../graph/key-groups.ts'
+import type { LogicalOperator } from '../graph/logical-graph.ts'
+import { MetricsTable } from '../observe/metrics-table.ts'
 import type { OperatorMetrics, ProcessingTimeService } from '../operator/operator.ts'
 import { SinkOperator } from '../operator/sink-operator.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
@@ -21,8 +23,11 @@ import { InputGate, type GateInput } from '../task/input-gate.ts'
 import { OperatorChain, type ChainWriter } from '../task/operator-chain.ts'
 import type { TaskOptions } from '../task/options.ts'
 import { RecordWriter, type Pressure } from '../task/record-writer.ts'
-import { Subtask, type ChainHooks } from '../task/subtask.ts'
+import { Subtask } from '../task/subtask.ts'
+import type { ChainHooks } from '../task/subtask-init.ts'
 import type { SegmentWriter } from '../task/write-snapshot.ts'
+import { replayPlans } from './replay-plans.ts'
+import { SubtaskGauges } from './subtask-gauges.ts'
 
 export interface DeploymentInit {
   readonly graph: JobGraph
@@ -43,6 +48,8 @@ export interface DeploymentInit {
   newChannel?(sender: string, capacityBatches: number): LocalChannel
   /** The other threads of the job; undefined: every subtask is here. */
   readonly elsewhere?: Elsewhere
+  /** Where the numbers of the attempt go, and what leads from this thread's clock to that of their readers. */
+  readonly metrics?: { readonly table: MetricsTable; readonly zeroMs: number }
 }
 
 /** Which subtasks are in this thread, and the ends of channels whose other end is not. */
@@ -64,11 +71,14 @@ export class Deployment {
   readonly #init: DeploymentInit
   readonly #subtasks = new Map<string, Subtask>()
   readonly #metrics: OperatorMetrics[] = []
+  readonly #gauges: SubtaskGauges[] = []
+  readonly #table: NonNullable<DeploymentInit['metrics']>
   /** By edge, producer and consumer; both ends are in this thread. */
   readonly #channels = new Map<string, LocalChannel>()
 
   constructor(init: DeploymentInit) {
     this.#init = init
+    this.#table = init.metrics ?? { table: tableOf(init.graph), zeroMs: 0 }
     for (const vertex of init.graph.vertices) {
       for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
         if (!this.#isHere(subtask)) continue
@@ -91,6 +101,11 @@ export class Deployment {
 
   cancel(): void {
     for (const subtask of this.#subtasks.values()) subtask.cancel()
+  }
+
+  /** Brings the counters and gauges in the metrics table up to date. Times are so always. */
+  publish(): void {
+    for (const gauges of this.#gauges) gauges.publish()
   }
 
   counts(): DeploymentCounts {
@@ -129,6 +144,10 @@ export class Deployment {
     return made
   }
 
+  #operator(index: number): LogicalOperator {
+    return this.#init.graph.logical.operators[index] as LogicalOperator
+  }
+
   #nameOf(edge: JobEdge, producer: number): string {
     return `${this.#init.graph.vertices[edge.fromVertex]?.name}[${producer}]`
   }
@@ -139,11 +158,19 @@ export class Deployment {
       const { parallelism } = graph.vertices[edge.fromVertex] as JobVertex
       return partners(edge, subtask, parallelism).map((producer): GateInput => ({
         input: edge.input,
+        origin: { from: this.#operator(edge.fromOperator).name, output: edge.output, input: edge.input },
+        recordable: this.#recordable(edge),
         channel: elsewhere === undefined || elsewhere.isHere(producer)
           ? this.#local(edge, producer, subtask)
           : elsewhere.receiver(edge, producer, subtask, this.#nameOf(edge, producer)),
       }))
     })
+  }
+
+  /** Parts of windows mean nothing at a parallelism that makes none; they are few, and stay in line. */
+  #recordable({ ship, fromOperator }: JobEdge): boolean {
+    const parts = this.#operator(fromOperator).spec.kind === 'pre-aggregate'
+    return (ship.kind === 'hash' || ship.kind === 'rebalance') && !parts
   }
 
   #outputsOf(edge: JobEdge, subtask: number): ChannelSender[] {
@@ -173,13 +200,19 @@ export class Deployment {
         firstTarget: subtask,
       }),
     }))
-    return new Subtask(
+    const { table, zeroMs } = this.#table
+    const meter = table.write(vertex.index, subtask, ports.clock, zeroMs)
+    const inputs = this.#inputsOf(vertex, subtask)
+    const built = new Subtask(
       {
         name: `${vertex.name}[${subtask}]`,
         index: subtask,
         keyGroups,
-        gate: new InputGate(this.#inputsOf(vertex, subtask), options.pick === 'random' ? ports.random : undefined),
-        ports, options, pressure, restoredCheckpoint,
+        gate: new InputGate(inputs, options.pick === 'random' ? ports.random : undefined),
+        ports, options, pressure, restoredCheckpoint, meter,
+        parallelism: vertex.parallelism,
+        head: (vertex.operators[0] as LogicalOperator).name,
+        replay: replayPlans(graph, vertex, subtask, ({ name, was }) => this.#restored(name, was, vertex, subtask)),
         host: {
           segments,
           send: (message) => {
@@ -190,6 +223,11 @@ export class Deployment {
       },
       (hooks) => this.#chain(vertex, subtask, writers, hooks),
     )
+    this.#gauges.push(new SubtaskGauges({
+      subtask: built, inputs: inputs.map(({ channel }) => channel), writers: writers.map(({ writer }) => writer),
+      cells: meter,
+    }))
+    return built
   }
 
   #chain(vertex: JobVertex, subtask: number, writers: readonly ChainWriter[], hooks: ChainHooks): OperatorChain {
@@ -206,7 +244,7 @@ export class Deployment {
         maxParallelism: graph.maxParallelism,
         keyGroups: keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism),
         jobId, epoch, output, processingTime, ports, metrics,
-        restored: this.#restored(operator.name, operator.was, vertex, subtask),
+        restored: this.#restored(...stateNames(operator), vertex, subtask),
         freeze: options.freeze,
         wake: () => hooks.wake(),
         post: (mail) => hooks.post(mail),
@@ -214,7 +252,7 @@ export class Deployment {
         fence: () => this.#init.fence(),
         print: (label, index, text) => this.#init.print(operator.name, subtask, index, label, text),
       }
-    })
+    }, options)
   }
 
   #restored(
@@ -226,6 +264,15 @@ export class Deployment {
     }
     return undefined
   }
+}
+
+/** Whose state an operator goes on from: it has its own, or none and looks at that of the window it works for. */
+const stateNames = ({ name, was, spec }: LogicalOperator): [string, readonly string[]] =>
+  spec.kind === 'pre-aggregate' ? [spec.of, spec.ofFormer] : [name, was]
+
+/** An empty table for one attempt; with `memory`, the view of another thread of the same job. */
+export function tableOf(graph: JobGraph, memory?: SharedArrayBuffer): MetricsTable {
+  return new MetricsTable(graph.vertices.map(({ parallelism }) => parallelism), memory)
 }
 
 /** Subtasks at the other end of an edge that one subtask exchanges records with. */

@@ -18,13 +18,11 @@
  * Source: decision D8; unix(7), link(2).
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
 import { chmod, link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
-import { platform } from 'node:os'
-import { relative, resolve } from 'node:path'
-import { E048_LOCK_PATH_TOO_LONG, E049_NO_HARD_LINKS, E051_STATE_LOCKED } from '../checkpoint/errors.ts'
+import { E049_NO_HARD_LINKS, E051_STATE_LOCKED } from '../checkpoint/errors.ts'
 import { storageError } from '../base/storage-errors.ts'
+import { SocketPath } from './socket-path.ts'
 
 export interface DirectoryLock {
   /** Gives the lock back. The next starter finds it free at once. */
@@ -41,8 +39,6 @@ export interface LockOptions {
 
 const LOCK = /^lock-([1-9][0-9]{0,15})$/
 const PENDING = /^\.lock-[0-9a-f]+$/
-/** sun_path holds 108 bytes on Linux and 104 elsewhere, one of them the final zero. */
-const LONGEST_PATH = platform() === 'linux' ? 107 : 103
 const MOST_ROUNDS = 100
 
 type Holder = { readonly kind: 'dead' | 'gone' } | { readonly kind: 'alive'; readonly pid: number | undefined }
@@ -210,13 +206,14 @@ function ask(path: string, answerWithinMs: number): Promise<Holder> {
 
 /** Names in the directory, and a way to say them to bind() and connect() however long the path is. */
 class LockPlace {
-  readonly directory: string
-  readonly #prefix: string
-  #descriptor: number | undefined
+  readonly #sockets: SocketPath
 
   constructor(directory: string) {
-    this.directory = resolve(directory)
-    this.#prefix = this.#shortPrefix()
+    this.#sockets = new SocketPath(directory)
+  }
+
+  get directory(): string {
+    return this.#sockets.directory
   }
 
   file(name: string): string {
@@ -224,7 +221,7 @@ class LockPlace {
   }
 
   socket(name: string): string {
-    return `${this.#prefix}/${name}`
+    return this.#sockets.of(name)
   }
 
   async names(): Promise<readonly string[]> {
@@ -252,22 +249,6 @@ class LockPlace {
   }
 
   close(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
-    this.#descriptor = undefined
-  }
-
-  #shortPrefix(): string {
-    // Longest of our names: `.lock-` and 16 hex digits, or `lock-` and 16 digits.
-    const fits = (prefix: string): boolean => Buffer.byteLength(prefix) + 24 <= LONGEST_PATH
-    if (fits(this.directory)) return this.directory
-    const near = relative(process.cwd(), this.directory) || '.'
-    if (fits(near)) return near
-    if (platform() !== 'linux') throw E048_LOCK_PATH_TOO_LONG({ directory: this.directory })
-    try {
-      this.#descriptor = openSync(this.directory, 'r')
-    } catch (error) {
-      throw storageError({ errno: errnoOf(error), operation: 'open', path: this.directory }, error)
-    }
-    return `/proc/self/fd/${this.#descriptor}`
+    this.#sockets.close()
   }
 }

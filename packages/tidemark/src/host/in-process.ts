@@ -10,6 +10,7 @@ import { JobSupervisor } from '../job/job-supervisor.ts'
 import { DEFAULT_TASK_OPTIONS, type TaskOptions } from '../task/options.ts'
 import { Deployment, type DeploymentCounts } from './deployment.ts'
 import { EventLoop } from './event-loop.ts'
+import { HostMeter, type HostSample } from './host-meter.ts'
 import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
 import { PrintHub } from './print-hub.ts'
 import { realPorts } from './real-ports.ts'
@@ -25,6 +26,7 @@ export class InProcessHost implements JobHost {
   readonly #ports: Ports
   readonly #prints: PrintHub
   readonly #options: TaskOptions
+  readonly #meter: HostMeter
   #deployment: Deployment | undefined
   readonly #turns = new Turns()
   #past = { late: 0, invalid: 0 }
@@ -34,7 +36,8 @@ export class InProcessHost implements JobHost {
     this.#prints = new PrintHub(init.print)
     this.#loop = new EventLoop((deadlineMs) => this.#turns.run(deadlineMs), (error) => init.onBroken(error))
     this.#ports = realPorts({ executor: this.#loop, storage: init.storage, log: init.log, probe: init.probe })
-    this.#supervisor = new JobSupervisor({
+    this.#meter = new HostMeter(init.graph, 1)
+    this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
@@ -51,12 +54,13 @@ export class InProcessHost implements JobHost {
           restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
           print: (operator, subtask, index, _label, text) => this.#prints.print(operator, subtask, index, text),
           awake: () => this.#loop.wake(),
+          metrics: this.#meter.metrics,
         })
         this.#deployment = deployment
         this.#turns.subtasks = deployment.subtasks
         return deployment
       },
-    })
+    }))
   }
 
   start(): void {
@@ -84,5 +88,10 @@ export class InProcessHost implements JobHost {
 
   get watermark(): number | undefined {
     return this.#deployment?.watermark
+  }
+
+  sample(): HostSample {
+    this.#deployment?.publish()
+    return this.#meter.sample(this.#ports.clock, this.#supervisor)
   }
 }

@@ -3,6 +3,7 @@ import type { Log, Probe, Storage } from '../base/ports.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { JobEnd, SupervisorInit } from '../job/job-supervisor.ts'
 import type { DeploymentCounts } from './deployment.ts'
+import type { HostSample } from './host-meter.ts'
 import type { PrintLine } from './print-hub.ts'
 
 export interface JobHost {
@@ -13,6 +14,8 @@ export interface JobHost {
   /** Records since the job began; late and invalid ones since this process began. */
   counts(): DeploymentCounts
   readonly watermark: number | undefined
+  /** What every subtask and checkpoint did up to now. */
+  sample(): HostSample
 }
 
 export interface JobHostInit

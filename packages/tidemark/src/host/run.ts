@@ -7,7 +7,7 @@
 import { resolve } from 'node:path'
 import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
-import { reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
+import { describeThrown, reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
 import { start } from '../base/io.ts'
 import type { Log, Storage } from '../base/ports.ts'
 import { toJobGraph } from '../graph/chaining.ts'
@@ -15,6 +15,7 @@ import { safetyOf, type Safety } from '../graph/explain.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { JobEnd } from '../job/job-supervisor.ts'
+import { SAMPLE_SCHEMA, type JobSample } from '../observe/job-sample.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { failpoints } from './failpoints.ts'
 import { InProcessHost } from './in-process.ts'
@@ -22,6 +23,7 @@ import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
 import type { JobAddress } from './load/load-job.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
+import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
 import type { PrintLine } from './print-hub.ts'
 import { engineError } from './errors.ts'
 import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
@@ -96,6 +98,11 @@ export interface JobHandle {
   /** At once; the next start goes on from the last checkpoint. */
   cancel(): void
   status(): JobStatus
+  /**
+   * Busy, idle and back-pressured time, records, bytes, queues and watermarks of every subtask, and the last
+   * checkpoint, at this instant. Costs what it takes to read them, and only when it is called.
+   */
+  metrics(): JobSample
 }
 
 /** Throws a StreamError at once if the graph is refused. */
@@ -121,6 +128,8 @@ class Run implements JobHandle {
   #phase: JobStatus['phase'] = 'starting'
   #lastCheckpoint: JobStatus['lastCheckpoint']
   #total: number | undefined
+  #server: MetricsServer | undefined
+  readonly #begunMs = performance.now()
 
   constructor(graph: JobGraph, options: RunOptions) {
     this.#graph = graph
@@ -160,13 +169,38 @@ class Run implements JobHandle {
     }
   }
 
+  metrics(): JobSample {
+    const { phase, restarts, recordsIn, recordsOut, late, invalid } = this.status()
+    return {
+      schema: SAMPLE_SCHEMA,
+      job: this.#graph.logical.job,
+      engine: engineVersion(),
+      pid: process.pid,
+      phase,
+      atMs: Date.now(),
+      uptimeMs: performance.now() - this.#begunMs,
+      restarts, recordsIn, recordsOut, late, invalid,
+      ...(this.#host?.sample() ?? { workers: 1, checkpoint: { completed: 0, failed: 0 }, vertices: [] }),
+    }
+  }
+
+  /** Whoever wants to look may; a directory where no socket can be made is run without. */
+  async #answerForMetrics(log: Log): Promise<void> {
+    try {
+      this.#server = await serveMetrics(this.#directory, () => JSON.stringify(this.metrics()))
+    } catch (error) {
+      log('warn', `nobody can look at the metrics of this job: ${describeThrown(error)}`)
+    }
+  }
+
   async #begin(): Promise<void> {
     const { stateDirectory, onEvent = () => {}, log = () => {}, print = printPlain } = this.#options
     if (stateDirectory !== undefined) {
       this.#lock = await lockDirectory(this.#directory, { takeOver: this.#options.takeOver ?? false })
+      await this.#answerForMetrics(log)
     }
     if (this.#phase === 'ended') {
-      await this.#lock?.release()
+      await this.#release()
       return
     }
     const host = await this.#hostFor({
@@ -271,7 +305,13 @@ class Run implements JobHandle {
     const settle = (): void => this.#settle(outcome)
     if (this.#lock === undefined) settle()
     // A lock that cannot be given back ends with the process anyway.
-    else this.#lock.release().then(settle, settle)
+    else this.#release().then(settle, settle)
+  }
+
+  /** Nobody is told of a job that another process may run from here on. */
+  async #release(): Promise<void> {
+    await this.#server?.close()
+    await this.#lock?.release()
   }
 }
 

@@ -8,6 +8,10 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
   const count = (key: string, otherwise: number): number =>
     config[key] === undefined ? otherwise : Number(config[key])
   const { checkpoint, restart } = graph
+  const { unalignedAfterMs } = checkpoint
+  const unaligned = config['unalignedAfter'] === undefined && unalignedAfterMs === undefined
+    ? {}
+    : { unalignedAfterMs: duration('unalignedAfter', unalignedAfterMs ?? 0, 0) }
   const attempts = config['restartAttempts']
   return {
     ...graph,
@@ -17,7 +21,9 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
       minPauseMs: duration('minPause', checkpoint.minPauseMs, 0),
       retain: count('retain', checkpoint.retain),
       tolerableFailures: count('tolerableFailures', checkpoint.tolerableFailures),
+      ...unaligned,
     },
+    aggregateAhead: config['aggregateAhead'] === undefined ? graph.aggregateAhead ?? true : config['aggregateAhead'] === 'on',
     restart: attempts === undefined || restart.kind === 'none' ? restart : { ...restart, attempts: Number(attempts) },
   }
 }

@@ -12,6 +12,7 @@ import { createWindowJoin } from './join/window-join.ts'
 import { createAsyncMap } from './async-map/async-map.ts'
 import { createBroadcastProcess } from './broadcast/broadcast-process.ts'
 import type { Operator, OperatorContext } from './operator.ts'
+import { createPreAggregate } from './pre-aggregate.ts'
 import { createPrint } from './print.ts'
 import { createCoProcess, createProcess } from './process.ts'
 import { createRolling } from './rolling.ts'
@@ -39,6 +40,8 @@ export function createOperator(operator: LogicalOperator, context: OperatorConte
       return createRolling(spec, context)
     case 'window':
       return createWindow(spec, context)
+    case 'pre-aggregate':
+      return createPreAggregate(spec, context)
     case 'process':
       return createProcess(spec, context)
     case 'co-process':

@@ -22,6 +22,7 @@ import { makeWindow } from '../time/window-assigner.ts'
 import { E140_PANES_DO_NOT_FIT } from '../time/errors.ts'
 import type { PaneGrid } from '../time/panes.ts'
 import { PaneMerger, type Pane } from './pane-merger.ts'
+import { isInvertible, PaneTotals } from './pane-totals.ts'
 import { windowFrom } from './window-table.ts'
 
 /** State names; 'window' is that of the other window operators. */
@@ -37,7 +38,7 @@ export interface OpenPane extends Pane {
 export class OpenPanes {
   readonly #grid: PaneGrid
   readonly #latenessMs: number
-  readonly #merger: PaneMerger
+  readonly #merger: PaneMerger | PaneTotals
   readonly #panes: OpenPane[] = []
   readonly #fired = new Map<number, Set<Key>>()
   /** Start of the earliest window that is not done and has a pane; MAX_TIMESTAMP: there is none. */
@@ -48,7 +49,7 @@ export class OpenPanes {
   ) {
     this.#grid = grid
     this.#latenessMs = latenessMs
-    this.#merger = new PaneMerger(aggregate)
+    this.#merger = isInvertible(aggregate) ? new PaneTotals(aggregate) : new PaneMerger(aggregate)
   }
 
   /** True if keys of a restored window must not fire again by themselves. */

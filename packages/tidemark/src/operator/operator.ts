@@ -5,11 +5,13 @@
  * downstream in the chain has taken it. There is no wrapper object per record.
  *
  * Laws
- *   OP-1  An operator emits only from within a call of its own (record, watermark, timer, posted mail).
+ *   OP-1  An operator emits only from within a call of its own (record, watermark, timer, posted mail, beforeBarrier).
  *   OP-2  A watermark is forwarded after everything it triggered was emitted.
  *   OP-3  `snapshot` is a cut: it contains the effect of every call before it and of none after it,
  *         also where it returns an Io (that has run to its first wait when `snapshot` returns).
  *   OP-4  After restore from a snapshot, the outputs that follow are those that would have followed.
+ *   OP-5  An operator that is firing takes no record and no watermark: the rest of its timers comes first. It
+ *         can be cut then.
  */
 import type { Io } from '../base/io.ts'
 import type { CheckpointId, Epoch } from '../base/ids.ts'
@@ -17,12 +19,15 @@ import type { Ports } from '../base/ports.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import type { OutputTag } from '../graph/operator-spec.ts'
 import type { OperatorSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import type { Generate, Inline } from './inline.ts'
 
 export type Collect = (value: any, timestamp: number) => void
 
 /** What an operator sends to. Every tag exists; one without a consumer drops. */
 export interface Output {
   collector(tag: OutputTag): Collect
+  /** Makes functions that end in what is behind this operator; undefined where no code is generated. */
+  readonly generate?: Generate | undefined
   /** To every consumer of every tag. */
   watermark(watermark: number): void
   /** True: nothing will come for a while, do not wait for this operator's watermark. */
@@ -77,11 +82,19 @@ export interface Operator {
   readonly collect: Collect
   /** Entries of an operator with several inputs, one each; `collect` is then the first of them. */
   readonly inputs?: readonly Collect[]
+  /** `collect` as statements, for operators that are worth it. */
+  readonly inline?: Inline
   /** Once, after restore, before the first record. */
   open?(): void
   /** The merged watermark of all inputs rose. */
   onWatermark(watermark: number): void
   onIdle(idle: boolean): void
+  /** True: timers of the last watermark are left, which has not gone on yet. */
+  firing?(): boolean
+  /** Fires at most so many of them; the watermark goes on after the last. Only while firing. */
+  fireMore?(most: number): void
+  /** The barrier is about to leave behind what is sent now (Flink's prepareSnapshotPreBarrier). */
+  beforeBarrier?(): void
   snapshot(checkpoint: CheckpointId): OperatorSnapshot | Io<OperatorSnapshot> | undefined
   onCheckpointComplete?(checkpoint: CheckpointId): void
   onCheckpointAborted?(checkpoint: CheckpointId): void

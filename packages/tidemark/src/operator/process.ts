@@ -113,6 +113,10 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
     onWatermark(watermark) {
       if (timers.advance(watermark)) output.watermark(watermark)
     },
+    firing: () => timers.firing,
+    fireMore(most) {
+      if (timers.fireMore(most)) output.watermark(timers.watermark)
+    },
     onIdle: (idle) => output.idle(idle),
     snapshot: (): OperatorSnapshot => ({
       keyed: [...backend.snapshot(), ...timers.snapshotKeyed()], lists: timers.snapshotLists(),

@@ -9,6 +9,8 @@ import { MAIN, type RollingSpec } from '../graph/operator-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import { userError } from './errors.ts'
+import { addCode, rowCode } from './aggregate-code.ts'
+import { guarded, handedOn, type Inline } from './inline.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { freezing } from './user-code.ts'
 
@@ -20,16 +22,33 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
   const next = freezing(output.collector(MAIN), context)
   const cells = new Map<Key, { accumulator: unknown }>()
   for (const entry of context.restored?.keyed(STATE) ?? []) cells.set(entry.key, { accumulator: entry.value })
+  const newCell = (given: unknown): { accumulator: unknown } => {
+    const cell = { accumulator: aggregate.create() as unknown }
+    cells.set(checkKey(given, operator), cell)
+    return cell
+  }
+  const inline: Inline = (code, value, time) => {
+    const [key, cell, accumulator, out] = [code.local(), code.local(), code.local(), code.local()]
+    const add = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
+    const held = `${cell}.accumulator`
+    const row = rowCode(spec.row, code, { key, accumulator: held })
+    const given = row?.row ?? `${code.bind(result)}(${key}, ${code.bind(aggregate.result)}(${held}))`
+    return `let ${out}; ${guarded(code, `const ${key} = ${code.bind(keyOf)}(${value})
+      let ${cell} = ${code.bind(cells)}.get(${key})
+      if (${cell} === undefined) ${cell} = ${code.bind(newCell)}(${key})
+      const ${accumulator} = ${held}
+      ${add}
+      ${row?.before ?? ''}
+      ${out} = ${handedOn(code, given, context.freeze)}`, operator, 'rolling aggregate')}
+    ${code.next(MAIN, out, time)}`
+  }
   return {
+    inline,
     collect(value, timestamp) {
       let out: unknown
       try {
         const key = keyOf(value)
-        let cell = cells.get(key)
-        if (cell === undefined) {
-          cell = { accumulator: aggregate.create() }
-          cells.set(checkKey(key, operator), cell)
-        }
+        const cell = cells.get(key) ?? newCell(key)
         cell.accumulator = aggregate.add(cell.accumulator, value)
         out = result(key, aggregate.result(cell.accumulator))
       } catch (thrown) {

@@ -17,6 +17,7 @@ import type { CheckpointId } from '../base/ids.ts'
 import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
 import type { Committer, SinkContext, SinkWriter } from '../graph/sink.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
+import type { Inline } from './inline.ts'
 import { totalOf, type Collect, type Operator, type OperatorContext } from './operator.ts'
 
 interface Pending {
@@ -26,6 +27,7 @@ interface Pending {
 
 export class SinkOperator implements Operator {
   readonly collect: Collect
+  readonly inline: Inline
   readonly #context: OperatorContext
   readonly #writer: SinkWriter
   readonly #committer: Committer
@@ -53,6 +55,8 @@ export class SinkOperator implements Operator {
       this.written += 1
       writer.write(value, timestamp)
     }
+    this.inline = (code, value, time) =>
+      `${code.bind(this)}.written += 1; ${code.bind(writer)}.write(${value}, ${time})`
   }
 
   open(): void {

@@ -22,7 +22,7 @@ import { unreachable } from '../base/assert.ts'
 import { isStreamError } from '../base/errors.ts'
 import type { AssignedSplit } from '../base/protocol.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP, NO_TIMESTAMP } from '../base/time.ts'
-import { eventTimeMs } from '../graph/event-time.ts'
+import { eventTimeMs, SURE_FROM_MS, SURE_TO_MS } from '../graph/event-time.ts'
 import { INVALID, MAIN, type SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { Batch, MalformedRow, ReaderContext, Split, SplitReader } from '../graph/source.ts'
 import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
@@ -35,6 +35,7 @@ import { IdlenessTimer } from '../time/watermark-generator.ts'
 import type { WatermarkHolder } from '../time/watermark-valve.ts'
 import { E015_MALFORMED_ROW, userError } from './errors.ts'
 import { E142_NOT_A_WATERMARK } from './errors-window.ts'
+import { handedOn } from './inline.ts'
 import { totalOf, type Collect, type Operator, type OperatorContext } from './operator.ts'
 
 /** One assigned split; `position` is current only while no reader is open. */
@@ -51,6 +52,9 @@ interface ActiveSplit {
   idle: boolean
 }
 
+/** Sends the records of a batch on and gives their largest time; where it stopped, in case it throws. */
+type SendBatch = (records: readonly unknown[], batch: Batch<unknown>, cursor: { at: number }) => number
+
 interface StoredSplit {
   readonly split: Split
   readonly order: number
@@ -65,6 +69,8 @@ export class SourceOperator implements Operator {
   readonly #spec: SourceOperatorSpec
   readonly #context: OperatorContext
   readonly #emit: Collect
+  /** The usual case as generated code; undefined: `#emitEach` does it. */
+  readonly #send: SendBatch | undefined
   readonly #emitInvalid: Collect
   readonly #readerContext: ReaderContext
   readonly #watermarks: SplitWatermarks
@@ -82,6 +88,7 @@ export class SourceOperator implements Operator {
     this.#spec = spec
     this.#context = context
     this.#emit = context.output.collector(MAIN)
+    this.#send = this.#compile()
     this.#drift = spec.alignment === undefined ? undefined : new Drift(spec.alignment.maxDriftMs)
     this.#emitInvalid = context.output.collector(INVALID)
     const { ports, restored } = context
@@ -220,34 +227,15 @@ export class SourceOperator implements Operator {
   #emitBatch(active: ActiveSplit, batch: Batch<unknown>): void {
     for (const row of batch.malformed) this.#onMalformed(row)
     const { records } = batch
-    const { schema, eventTime, watermarks } = this.#spec
-    const { eventTimes } = batch
-    const { freeze } = this.#context
-    const emit = this.#emit
-    let most = MIN_TIMESTAMP
-    let i = 0
+    const { eventTime, watermarks } = this.#spec
+    const cursor = { at: 0 }
+    let most: number
     try {
-      for (; i < records.length; i++) {
-        let record = records[i]
-        if (schema !== undefined) {
-          const valid = this.#validated(schema, record, batch, i)
-          if (valid === REFUSED) continue
-          record = valid
-        }
-        if (freeze) deepFreeze(record)
-        let timestamp = NO_TIMESTAMP
-        if (eventTime !== undefined || eventTimes !== undefined) {
-          const given = eventTime === undefined ? eventTimes?.[i] : eventTime(record)
-          timestamp = eventTimeMs(given, this.name)
-          if (timestamp > most) most = timestamp
-          if (watermarks !== undefined) {
-            active.generator = watermarks.onEvent(active.generator, timestamp, record)
-          }
-        }
-        emit(record, timestamp)
-      }
+      most = this.#send !== undefined && (eventTime !== undefined || batch.eventTimes === undefined)
+        ? this.#send(records, batch, cursor)
+        : this.#emitEach(active, batch, cursor)
     } catch (error) {
-      const place = { operator: this.name, subtask: this.#context.subtask, position: batch.place(i) }
+      const place = { operator: this.name, subtask: this.#context.subtask, position: batch.place(cursor.at) }
       const fn = watermarks === undefined ? 'eventTime' : 'eventTime or watermarks'
       const wrapped = userError(error, this.name, fn)
       throw isStreamError(wrapped) ? wrapped.withPlace(place) : wrapped
@@ -259,6 +247,72 @@ export class SourceOperator implements Operator {
     const watermark = this.#watermarkAfter(active, most)
     if (watermark > active.watermark) active.watermark = watermark
     this.#forward(() => this.#watermarks.onWatermark(active.split.id, active.watermark))
+  }
+
+  #emitEach(active: ActiveSplit, batch: Batch<unknown>, cursor: { at: number }): number {
+    const { records, eventTimes } = batch
+    const { schema, eventTime, watermarks } = this.#spec
+    const { freeze } = this.#context
+    const emit = this.#emit
+    let most = MIN_TIMESTAMP
+    for (let i = 0; i < records.length; i++) {
+      cursor.at = i
+      let record = records[i]
+      if (schema !== undefined) {
+        const valid = this.#validated(schema, record, batch, i)
+        if (valid === REFUSED) continue
+        record = valid
+      }
+      if (freeze) deepFreeze(record)
+      let timestamp = NO_TIMESTAMP
+      if (eventTime !== undefined || eventTimes !== undefined) {
+        const given = eventTime === undefined ? eventTimes?.[i] : eventTime(record)
+        timestamp = eventTimeMs(given, this.name)
+        if (timestamp > most) most = timestamp
+        if (watermarks !== undefined) {
+          active.generator = watermarks.onEvent(active.generator, timestamp, record)
+        }
+      }
+      emit(record, timestamp)
+    }
+    return most
+  }
+
+  /** `#emitEach` with the chain behind it in line; not with watermarks of the job's own, or times of the log. */
+  #compile(): SendBatch | undefined {
+    const { schema, eventTime, watermarks } = this.#spec
+    if (watermarks !== undefined) return undefined
+    const { freeze, output } = this.#context
+    return output.generate?.<SendBatch>(['records', 'batch', 'cursor'], (code) => {
+      const [i, record, given, time] = [code.local(), code.local(), code.local(), code.local()]
+      const validate = schema === undefined
+        ? undefined
+        : code.bind((row: unknown, batch: Batch<unknown>, at: number) => this.#validated(schema, row, batch, at))
+      const checked = validate === undefined
+        ? ''
+        : `${record} = ${validate}(${record}, batch, ${i}); if (${record} === ${code.bind(REFUSED)}) continue`
+      const timed = eventTime === undefined
+        ? `const ${time} = ${NO_TIMESTAMP}`
+        : `const ${given} = ${code.bind(eventTime)}(${record})
+          const ${time} = typeof ${given} === 'number' && ${given} >= ${SURE_FROM_MS} && ${given} <= ${SURE_TO_MS}
+            ? Math.floor(${given}) : ${code.bind((value: unknown) => eventTimeMs(value, this.name))}(${given})
+          if (${time} > most) most = ${time}`
+      return `let most = ${MIN_TIMESTAMP}
+        let ${i} = 0
+        try {
+          for (; ${i} < records.length; ${i}++) {
+            let ${record} = records[${i}]
+            ${checked}
+            ${handedOn(code, record, freeze)}
+            ${timed}
+            ${code.next(MAIN, record, time)}
+          }
+        } catch (thrown) {
+          cursor.at = ${i}
+          throw thrown
+        }
+        return most`
+    })
   }
 
   #watermarkAfter(active: ActiveSplit, most: number): number {

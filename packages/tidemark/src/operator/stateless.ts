@@ -1,10 +1,12 @@
 /**
  * map, filter, flatMap and split: one record in, some out, no state, watermarks pass through.
  *
- * Called by create.ts. Each `collect` is one closure, so that a chain is a chain of direct calls.
+ * Called by create.ts. Each `collect` is one closure, so that a chain is a chain of direct calls; where code
+ * is generated, it is the statements of `inline`.
  */
 import { MAIN, type FilterSpec, type FlatMapSpec, type MapSpec, type SplitSpec } from '../graph/operator-spec.ts'
 import { userError } from './errors.ts'
+import { guarded, handedOn, type Inline } from './inline.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { collectAll, freezing } from './user-code.ts'
 
@@ -22,6 +24,11 @@ export function createMap(spec: MapSpec, context: OperatorContext): Operator {
       throw userError(thrown, operator, 'map')
     }
     next(output, timestamp)
+  }, (code, value, time) => {
+    const output = code.local()
+    const call = guarded(code, `${output} = ${code.bind(fn)}(${value})`, operator, 'map')
+    const frozen = context.freeze ? `${output} = ${handedOn(code, output, true)};` : ''
+    return `let ${output}; ${call} ${frozen} ${code.next(MAIN, output, time)}`
   })
 }
 
@@ -37,6 +44,10 @@ export function createFilter(spec: FilterSpec, context: OperatorContext): Operat
       throw userError(thrown, operator, 'filter')
     }
     if (keep) next(value, timestamp)
+  }, (code, value, time) => {
+    const keep = code.local()
+    const call = guarded(code, `${keep} = ${code.bind(fn)}(${value})`, operator, 'filter')
+    return `let ${keep}; ${call} if (${keep}) { ${code.next(MAIN, value, time)} }`
   })
 }
 
@@ -52,6 +63,17 @@ export function createFlatMap(spec: FlatMapSpec, context: OperatorContext): Oper
       throw userError(thrown, operator, 'flatMap')
     }
     collectAll(outputs, timestamp, next, operator, 'flatMap')
+  }, (code, value, time) => {
+    const [outputs, i, output] = [code.local(), code.local(), code.local()]
+    const call = guarded(code, `${outputs} = ${code.bind(fn)}(${value})`, operator, 'flatMap')
+    const others = code.bind((given: unknown, timestamp: number) =>
+      collectAll(given, timestamp, next, operator, 'flatMap'))
+    return `let ${outputs}; ${call} if (Array.isArray(${outputs})) {
+      for (let ${i} = 0; ${i} < ${outputs}.length; ${i}++) {
+        const ${output} = ${handedOn(code, `${outputs}[${i}]`, context.freeze)}
+        ${code.next(MAIN, output, time)}
+      }
+    } else ${others}(${outputs}, ${time})`
   })
 }
 
@@ -74,13 +96,21 @@ export function createSplit(spec: SplitSpec, context: OperatorContext): Operator
       }
     }
     next(value, timestamp)
+  }, (code, value, time) => {
+    const taken = code.local()
+    const branches = spec.routes.map(({ name, test }) => {
+      const call = guarded(code, `${taken} = ${code.bind(test)}(${value})`, operator, `route "${name}"`)
+      return `${call} if (${taken}) { ${code.next(name, value, time)} } else {`
+    })
+    return `let ${taken}; ${branches.join(' ')} ${code.next(REST, value, time)} ${'}'.repeat(branches.length)}`
   })
 }
 
-function passing(context: OperatorContext, collect: Collect): Operator {
+function passing(context: OperatorContext, collect: Collect, inline: Inline): Operator {
   const { output } = context
   return {
     collect,
+    inline,
     onWatermark: (watermark) => output.watermark(watermark),
     onIdle: (idle) => output.idle(idle),
     snapshot: () => undefined,

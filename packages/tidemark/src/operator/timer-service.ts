@@ -11,6 +11,9 @@
  *   TS-5  Snapshots hold every live timer with key and namespace. After restore, processing-time timers
  *         of the past are due at once.
  *   TS-6  The watermark is part of the snapshot and never falls behind it after restore.
+ *   TS-7  One call fires at most TIMERS_AT_ONCE timers, or as many as it is given: what is left waits for
+ *         `fireMore`, so that checkpoints and the event loop have their turn between. A snapshot taken
+ *         between says so, and after restore the rest fires before anything else.
  *
  * Source: Flink InternalTimerServiceImpl.
  */
@@ -33,6 +36,11 @@ const STATE_NAMES: Readonly<Record<TimeDomain, string>> = {
   event: 'timers/event', processing: 'timers/processing',
 }
 
+const FIRING = 'timers/firing'
+
+/** Of each clock, in one call. */
+export const TIMERS_AT_ONCE = 500
+
 export class TimerService {
   readonly #clock: ProcessingTimeService
   readonly #target: TimerTarget
@@ -41,6 +49,8 @@ export class TimerService {
     event: new TimerQueue(), processing: new TimerQueue(),
   }
   #watermark = MIN_TIMESTAMP
+  /** Timers of the watermark are left. */
+  #firing = false
   #wakeUp: { readonly time: number; readonly cancel: () => void } | undefined
   #closed = false
 
@@ -56,6 +66,7 @@ export class TimerService {
     const { restored } = options
     if (restored === undefined) return
     this.#watermark = restoredWatermark(restored)
+    this.#firing = (restored.list(FIRING) ?? []).length > 0
     for (const domain of ['event', 'processing'] as const) {
       for (const { key, namespace, value } of restored.keyed(STATE_NAMES[domain])) {
         this.#queues[domain].add(key, windowOf(namespace), value as number)
@@ -65,6 +76,11 @@ export class TimerService {
 
   get watermark(): number {
     return this.#watermark
+  }
+
+  /** True between `advance` and the last `fireMore`. */
+  get firing(): boolean {
+    return this.#firing
   }
 
   get processingTime(): number {
@@ -99,16 +115,27 @@ export class TimerService {
     this.#queues.processing.delete(key, namespace, time)
   }
 
-  /** False if it is not ahead of the current one: then nothing happens. */
+  /** True if all timers of the watermark have fired. If it is not ahead of the current one, nothing happens. */
   advance(watermark: number): boolean {
     if (watermark <= this.#watermark) return false
+    assert(!this.#firing, 'the timers of a watermark fire before the next one comes')
     this.#watermark = watermark
+    this.#firing = true
+    return this.fireMore(TIMERS_AT_ONCE)
+  }
+
+  /** Goes on with the timers of the present watermark; true if all of them have fired now. */
+  fireMore(most: number): boolean {
+    assert(this.#firing, 'timers go on where some are left')
     const queue = this.#queues.event
-    for (;;) {
+    const watermark = this.#watermark
+    for (let fired = 0; fired < most; fired++) {
       const timer = queue.pop(watermark)
-      if (timer === undefined) return true
+      if (timer === undefined) break
       this.#target.onEventTimer(timer)
     }
+    this.#firing = (queue.peek()?.time ?? Infinity) <= watermark
+    return !this.#firing
   }
 
   snapshotKeyed(): KeyedStateSnapshot[] {
@@ -125,7 +152,8 @@ export class TimerService {
   }
 
   snapshotLists(): ListStateSnapshot[] {
-    return [watermarkState(this.#watermark)]
+    const firing: ListStateSnapshot = { name: FIRING, redistribute: 'union', items: [true] }
+    return [watermarkState(this.#watermark), ...(this.#firing ? [firing] : [])]
   }
 
   #schedule(): void {
@@ -144,7 +172,7 @@ export class TimerService {
     if (this.#closed) return
     const now = this.#clock.now()
     const queue = this.#queues.processing
-    for (;;) {
+    for (let fired = 0; fired < TIMERS_AT_ONCE; fired++) {
       const timer = queue.pop(now)
       if (timer === undefined) break
       this.#target.onProcessingTimer(timer)

@@ -17,17 +17,20 @@
 import { addSaturating } from '../base/time.ts'
 import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
-import { MAIN, type WindowSpec } from '../graph/operator-spec.ts'
+import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { WindowAssignerSpec } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import { Calendar } from '../time/calendar.ts'
 import { checkAssigner, windowStart } from '../time/window-assigner.ts'
+import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
+import { guarded, type Inline } from './inline.ts'
 import { OpenWindows, type Cell, type OpenWindow } from './open-windows.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
-import { freezing, keyFrom } from './user-code.ts'
+import { keyFrom } from './user-code.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
+import { windowResults } from './window-results.ts'
 
 type AlignedAssigner = Extract<WindowAssignerSpec, { kind: 'tumbling' | 'sliding' | 'calendar' }>
 
@@ -66,30 +69,20 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   checkAssigner(assigner)
   assert(assigner.kind !== 'global' && assigner.kind !== 'session', 'aligned windows tumble or slide')
   assert(compute.kind === 'aggregate', 'aligned windows aggregate')
-  const { aggregate, result } = compute
+  const { aggregate } = compute
   const { create, add } = aggregate
-  const keyed = spec.keyOf !== undefined
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
   const gridOf = gridOfAssigner(assigner)
-  const next = freezing(output.collector(MAIN), context)
+  const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
   const open = new OpenWindows(spec)
   let watermark = restoredWatermark(restored)
   let bucket: OpenWindow[] = []
-  let first = new Map<Key, Cell>()
-  let low = 0
-  let high = 0
+  /** Of the bucket: its bounds, and the cells of its last window, which is the only one of tumbling windows. */
+  const now = { low: 0, high: 0, cells: new Map<Key, Cell>() }
   if (restored !== undefined) open.restore(restored, watermark)
 
-  function fire(window: OpenWindow, key: Key, cell: Cell): void {
-    let value: unknown
-    try {
-      value = result(keyed ? key : undefined, window.window, aggregate.result(cell.accumulator))
-    } catch (thrown) {
-      throw userError(thrown, operator, 'result of the aggregate')
-    }
-    next(value, window.maxTimestamp)
-  }
+  const fire = (open: OpenWindow, key: Key, cell: Cell): void => send(key, open.window, cell.accumulator)
 
   /** The first record of a key in a window: everything but the lookup. */
   function addFirst(cells: Map<Key, Cell>, key: unknown, value: unknown): void {
@@ -123,9 +116,9 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     } else if (simple) {
       // `start` is now the nearest window that ended before this timestamp.
       bucket = windows
-      first = (windows[0] as OpenWindow).cells
-      low = Math.max(last, start + sizeMs)
-      high = Math.min(last + slideMs, (windows.at(-1) as OpenWindow).window.start + sizeMs)
+      now.cells = (windows[0] as OpenWindow).cells
+      now.low = Math.max(last, start + sizeMs)
+      now.high = Math.min(last + slideMs, (windows.at(-1) as OpenWindow).window.start + sizeMs)
     }
   }
 
@@ -145,12 +138,12 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   }
 
   const tumble: Collect = (value, timestamp) => {
-    if (timestamp >= low && timestamp < high) {
+    if (timestamp >= now.low && timestamp < now.high) {
       try {
         const key = keyOf(value)
-        const cell = first.get(key)
+        const cell = now.cells.get(key)
         if (cell !== undefined) cell.accumulator = add(cell.accumulator, value)
-        else addFirst(first, key, value)
+        else addFirst(now.cells, key, value)
       } catch (thrown) {
         throw userError(thrown, operator, 'keyBy or aggregate')
       }
@@ -159,8 +152,20 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     }
   }
 
+  const tumbleInline: Inline = (code, value, time) => {
+    const [key, cell, accumulator] = [code.local(), code.local(), code.local()]
+    const bound = code.bind(now)
+    const added = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
+    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${guarded(code, `
+      const ${key} = ${code.bind(keyOf)}(${value})
+      const ${cell} = ${bound}.cells.get(${key})
+      if (${cell} !== undefined) { const ${accumulator} = ${cell}.accumulator; ${added} }
+      else ${code.bind(addFirst)}(${bound}.cells, ${key}, ${value})`, operator, 'keyBy or aggregate')}
+    } else ${code.bind(addSlowly)}(${value}, ${time})`
+  }
+
   const slide: Collect = (value, timestamp) => {
-    if (timestamp >= low && timestamp < high) {
+    if (timestamp >= now.low && timestamp < now.high) {
       try {
         const key = keyOf(value)
         for (let i = 0; i < bucket.length; i++) {
@@ -178,15 +183,14 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   }
 
   return {
-    collect: assigner.kind === 'sliding' ? slide : tumble,
+    ...(assigner.kind === 'sliding' ? { collect: slide } : { collect: tumble, inline: tumbleInline }),
     onWatermark(next) {
       if (next <= watermark) return
       watermark = next
       const earliest = bucket.at(-1)
       if (earliest !== undefined && earliest.maxTimestamp <= watermark) {
         bucket = []
-        low = 0
-        high = 0
+        now.low = now.high = 0
       }
       open.advance(watermark, fire)
       output.watermark(watermark)

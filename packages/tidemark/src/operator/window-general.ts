@@ -238,6 +238,10 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     onWatermark(watermark) {
       if (timers.advance(watermark)) output.watermark(watermark)
     },
+    firing: () => timers.firing,
+    fireMore(most) {
+      if (timers.fireMore(most)) output.watermark(timers.watermark)
+    },
     onIdle: (idle) => output.idle(idle),
     snapshot() {
       const sessionState = windowSnapshot('sessions', maxParallelism)

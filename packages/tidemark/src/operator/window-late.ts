@@ -35,11 +35,12 @@ export function lateOutput(
 ): (key: Key, record: unknown, timestamp: number, watermark: number) => void {
   const collect = freezing(context.output.collector(LATE), context)
   const keyed = spec.keyOf !== undefined
-  return (key, record, timestamp, watermark) => {
+  const recordOf = spec.recordOf ?? ((input: unknown): unknown => input)
+  return (key, input, timestamp, watermark) => {
     if (addSaturating(timestamp, spec.latenessMs) > watermark) return
     context.metrics.late += 1
     const late: LateRecord = {
-      key: keyed ? key : undefined, record, eventTime: dateOf(timestamp), lateByMs: watermark - timestamp,
+      key: keyed ? key : undefined, record: recordOf(input), eventTime: dateOf(timestamp), lateByMs: watermark - timestamp,
     }
     collect(late, timestamp)
   }

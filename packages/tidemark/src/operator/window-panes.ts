@@ -15,19 +15,21 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
-import { MAIN, type WindowSpec } from '../graph/operator-spec.ts'
-import type { Window } from '../graph/window-spec.ts'
+import type { WindowSpec } from '../graph/operator-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { PaneGrid } from '../time/panes.ts'
 import { checkAssigner, makeWindow } from '../time/window-assigner.ts'
+import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
+import { guarded, type Inline } from './inline.ts'
 import { OpenPanes, type OpenPane } from './open-panes.ts'
 import type { Operator, OperatorContext } from './operator.ts'
-import { freezing, keyFrom } from './user-code.ts'
+import { keyFrom } from './user-code.ts'
 import { isAligned } from './window-aligned.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
+import { windowResults } from './window-results.ts'
 
 /** Whether `createPaneWindow` may run this window. */
 export function sharesPanes(spec: WindowSpec): boolean {
@@ -47,7 +49,7 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
   const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind === 'sliding' && compute.kind === 'aggregate', 'panes are of sliding aggregates')
-  const { aggregate, result } = compute
+  const { aggregate } = compute
   const { create, add, merge } = aggregate
   assert(merge !== undefined, 'panes merge')
   const { sizeMs, slideMs } = assigner
@@ -62,26 +64,14 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
       }
     },
   })
-  const keyed = spec.keyOf !== undefined
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
-  const next = freezing(output.collector(MAIN), context)
+  const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
   let watermark = restoredWatermark(restored)
-  let cells: OpenPane['cells'] = new Map()
-  let low = 0
-  let high = 0
+  /** The pane of the record before this one, while the fast path may be taken (WQ-3). */
+  const now: { low: number; high: number; cells: OpenPane['cells'] } = { low: 0, high: 0, cells: new Map() }
   let firstEnd = 0
   if (restored !== undefined) open.restore(restored, watermark, operator)
-
-  function fire(window: Window, key: Key, accumulator: unknown): void {
-    let value: unknown
-    try {
-      value = result(keyed ? key : undefined, window, aggregate.result(accumulator))
-    } catch (thrown) {
-      throw userError(thrown, operator, 'result of the aggregate')
-    }
-    next(value, window.end - 1)
-  }
 
   function addTo(pane: OpenPane, key: Key, value: unknown): void {
     const { cells: own } = pane
@@ -112,24 +102,46 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
       } else if (open.cleanupOf(start) > watermark) {
         const found = open.of(start, key)
         assert(found !== undefined, 'a window has the record that was added to it')
-        fire(makeWindow(start, start + sizeMs), key, found.accumulator)
+        send(key, makeWindow(start, start + sizeMs), found.accumulator)
       }
     }
     if (first + sizeMs - 1 <= watermark || open.holdsFired) return
-    cells = pane.cells
-    low = pane.start
-    high = pane.end
+    now.cells = pane.cells
+    now.low = pane.start
+    now.high = pane.end
     firstEnd = first + sizeMs - 1
   }
 
+  /** The first record of a key in the pane, or one whose accumulator is undefined. */
+  function addFirst(key: unknown, value: unknown): void {
+    const { cells } = now
+    const before = cells.has(key as Key) ? cells.get(key as Key) : create()
+    cells.set(checkKey(key, operator), add(before, value))
+  }
+
+  const inline: Inline = (code, value, time) => {
+    const [key, before, after] = [code.local(), code.local(), code.local()]
+    const bound = code.bind(now)
+    const added = addCode(aggregate, code, before, value, (expression) =>
+      `const ${after} = ${expression}; if (${after} !== ${before}) ${bound}.cells.set(${key}, ${after})`)
+    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${guarded(code, `
+      const ${key} = ${code.bind(keyOf)}(${value})
+      const ${before} = ${bound}.cells.get(${key})
+      if (${before} !== undefined) { ${added} } else ${code.bind(addFirst)}(${key}, ${value})`,
+      operator, 'keyBy or aggregate')}
+    } else ${code.bind(addSlowly)}(${value}, ${time})`
+  }
+
   return {
+    inline,
     collect(value, timestamp) {
-      if (timestamp < low || timestamp >= high) return addSlowly(value, timestamp)
+      if (timestamp < now.low || timestamp >= now.high) return addSlowly(value, timestamp)
       try {
+        const { cells } = now
         const key = keyOf(value)
         const before = cells.get(key)
-        if (before === undefined && !cells.has(key)) {
-          cells.set(checkKey(key, operator), add(create(), value))
+        if (before === undefined) {
+          addFirst(key, value)
         } else {
           const after = add(before, value)
           if (after !== before) cells.set(key, after)
@@ -138,11 +150,11 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
         throw userError(thrown, operator, 'keyBy or aggregate')
       }
     },
-    onWatermark(now) {
-      if (now <= watermark) return
-      watermark = now
-      if (firstEnd <= watermark) low = high = 0
-      open.advance(watermark, fire)
+    onWatermark(reached) {
+      if (reached <= watermark) return
+      watermark = reached
+      if (firstEnd <= watermark) now.low = now.high = 0
+      open.advance(watermark, (window, key, accumulator) => send(key, window, accumulator))
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),

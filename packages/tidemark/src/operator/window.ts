@@ -5,13 +5,15 @@ import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { expandPanes } from './pane-expansion.ts'
 import { createAlignedWindow, isAligned } from './window-aligned.ts'
+import { createClockWindow, goesByClock } from './window-clock.ts'
 import { createGeneralWindow } from './window-general.ts'
 import { createPaneWindow, holdsWindows, sharesPanes } from './window-panes.ts'
+import { createSessionWindow, isPlainSession } from './window-sessions.ts'
 
 export function createWindow(spec: WindowSpec, context: OperatorContext): Operator {
   if (sharesPanes(spec) && !holdsWindows(context.restored)) return createPaneWindow(spec, context)
-  const restored = expandPanes(spec, context.restored, context.operator)
-  return isAligned(spec)
-    ? createAlignedWindow(spec, { ...context, restored })
-    : createGeneralWindow(spec, { ...context, restored })
+  const rest = { ...context, restored: expandPanes(spec, context.restored, context.operator) }
+  if (isAligned(spec)) return createAlignedWindow(spec, rest)
+  if (goesByClock(spec)) return createClockWindow(spec, rest)
+  return isPlainSession(spec) ? createSessionWindow(spec, rest) : createGeneralWindow(spec, rest)
 }

@@ -5,7 +5,7 @@
  *
  *   RS-1  Each keyed entry goes to exactly one new subtask: the owner of its key group.
  *   RS-2  'split' items: number i of the concatenation in old subtask order goes to subtask i mod
- *         parallelism; every item to exactly one. 'union' items: all to every subtask, in that order.
+ *         parallelism; every item to exactly one. 'union' and 'in-flight' items: all to every subtask, in that order.
  *         'broadcast' items: all those of one old subtask that has any, in turn, to every subtask.
  *   RS-3  The result depends on the segments alone, not on the order in which they were read.
  *
@@ -98,6 +98,7 @@ function shareOf(
     case 'split':
       return parts.flat().filter((_, i) => i % parallelism === subtask)
     case 'union':
+    case 'in-flight':
       return parts.flat()
     case 'broadcast':
       return parts[subtask % parts.length] ?? []

@@ -10,3 +10,41 @@ export const E060_SUBTASK_FAILED = defineError<{ subtask: string; reason: string
   why: () => 'The whole job goes back to the last completed checkpoint and tries again.',
   fix: () => ['look at the cause below; if it comes from your function, mend it and start the job again'],
 })
+
+export const E114_NOT_RECORDABLE = defineError<{
+  readonly operator: string
+  /** Operator that sent the record. */
+  readonly from: string
+  readonly reason: string
+}>({
+  code: 'E114',
+  kind: 'data',
+  retryable: true,
+  title: 'A record on its way cannot be part of a checkpoint',
+  what: (d) => `A record on its way from "${d.from}" to "${d.operator}" cannot be stored: ${d.reason}`,
+  why: () =>
+    'A checkpoint that took long was to hold what its barriers overtook. Until the next restart barriers wait instead, so that back-pressure makes checkpoints slow.',
+  fix: (d) => [
+    `give "${d.from}" plain data to send on: no functions, class instances or symbols`,
+    'or let barriers always wait: checkpoint: { unaligned: false }',
+  ],
+})
+
+export const E115_NO_SUCH_EDGE = defineError<{
+  readonly operator: string
+  readonly from: string
+  readonly output: string
+  readonly input: number
+}>({
+  code: 'E115',
+  kind: 'state',
+  retryable: false,
+  title: 'Records of a checkpoint are on their way to nowhere',
+  what: (d) =>
+    `The checkpoint holds records on their way from "${d.from}" (output "${d.output}") to input ${d.input} of "${d.operator}"; the job has no such edge any more.`,
+  why: () => 'They were read already, so that leaving them out would lose them.',
+  fix: () => [
+    'run the job as it was until it is stopped: a stop leaves nothing on its way; then change it',
+    'rename operators with .was(), so that they are found again',
+  ],
+})

@@ -7,16 +7,25 @@
 import type { Random } from '../base/ports.ts'
 import type { ChannelReceiver } from '../channel/channel.ts'
 import type { ChannelItem } from '../channel/items.ts'
+import type { ChannelOrigin } from './in-flight.ts'
 
 export interface GateInput {
   readonly channel: ChannelReceiver
   readonly input: number
+  readonly origin: ChannelOrigin
+  /**
+   * False: barriers overtake nothing in it. So it is for an edge that sends to one subtask or to all, whose
+   * records could not be given to other subtasks at another parallelism (as in Flink).
+   */
+  readonly recordable: boolean
 }
 
 export class InputGate {
   readonly channels: readonly ChannelReceiver[]
   /** Per channel the input of the operator that it feeds. */
   readonly inputs: readonly number[]
+  readonly origins: readonly ChannelOrigin[]
+  readonly recordable: readonly boolean[]
   readonly #random: Random | undefined
   #turn = 0
   /** Index of the channel that `pull` took its last item from. */
@@ -26,12 +35,26 @@ export class InputGate {
   constructor(inputs: readonly GateInput[], random: Random | undefined) {
     this.channels = inputs.map(({ channel }) => channel)
     this.inputs = inputs.map(({ input }) => input)
+    this.origins = inputs.map(({ origin }) => origin)
+    this.recordable = inputs.map(({ recordable }) => recordable)
     this.#random = random
   }
 
   get ready(): boolean {
     for (const channel of this.channels) if (channel.ready) return true
     return false
+  }
+
+  /** A barrier, or the end of one, that is next in its channel; nothing else. */
+  pullBarrier(): ChannelItem | undefined {
+    for (const [index, channel] of this.channels.entries()) {
+      if (!channel.ready) continue
+      const kind = channel.at(0)?.kind
+      if (kind !== 'barrier' && kind !== 'cancel') continue
+      this.lastChannel = index
+      return channel.pull()
+    }
+    return undefined
   }
 
   pull(): ChannelItem | undefined {

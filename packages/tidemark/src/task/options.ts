@@ -10,6 +10,8 @@ export interface TaskOptions {
   readonly freeze: boolean
   /** Which ready channel is read next: in turn, or drawn from ports.random (simulator). */
   readonly pick: 'in-turn' | 'random'
+  /** False: chains as calls of closures, without generated code (the simulator tries both). Default true. */
+  readonly fuse?: boolean
 }
 
 export const DEFAULT_TASK_OPTIONS: TaskOptions = {

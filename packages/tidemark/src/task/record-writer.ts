@@ -6,7 +6,9 @@
  *
  *   RW-1  A control item is behind every record collected before it, in every channel.
  *   RW-2  A key goes to the subtask that owns its key group.
+ *   RW-3  The watermarks of an edge increase, also where those of restored records and of new ones meet.
  */
+import { MIN_TIMESTAMP } from '../base/time.ts'
 import { subtaskOfGroup } from '../graph/key-groups.ts'
 import type { Ship } from '../graph/logical-graph.ts'
 import { checkKey, keyGroupOf } from '../record/key-codec.ts'
@@ -31,6 +33,11 @@ export class RecordWriter {
   readonly #pressure: Pressure
   readonly #batchRecords: number
   #next = 0
+  #pushed = 0
+  /** Records counted once although each goes to all targets. */
+  readonly #copies: number
+  /** Last watermark sent; MIN_TIMESTAMP before the first. */
+  watermark = MIN_TIMESTAMP
 
   constructor(init: {
     ship: Ship
@@ -47,6 +54,7 @@ export class RecordWriter {
     this.#pressure = init.pressure
     this.#batchRecords = init.batchRecords
     this.#next = init.firstTarget % init.channels.length
+    this.#copies = init.ship.kind === 'broadcast' ? init.channels.length : 1
     this.collect = this.#collector(init.ship, init.operator, init.maxParallelism)
   }
 
@@ -55,12 +63,23 @@ export class RecordWriter {
     return false
   }
 
+  /** Records in batches that left; a record for all consumers counts once. */
+  get records(): number {
+    return this.#pushed / this.#copies
+  }
+
+  get channels(): readonly ChannelSender[] {
+    return this.#targets.map(({ channel }) => channel)
+  }
+
   flush(): void {
     for (const target of this.#targets) if (target.values.length > 0) this.#close(target)
   }
 
   broadcast(item: ControlItem): void {
+    if (item.kind === 'watermark' && item.watermark <= this.watermark) return
     this.flush()
+    if (item.kind === 'watermark') this.watermark = item.watermark
     for (const target of this.#targets) target.channel.push(item)
   }
 
@@ -100,6 +119,7 @@ export class RecordWriter {
   #close(target: Target): void {
     const { channel, values, timestamps } = target
     channel.push({ kind: 'data', values, timestamps })
+    this.#pushed += values.length
     target.values = []
     target.timestamps = []
     if (channel.full) this.#pressure.full = true

@@ -16,52 +16,36 @@
  *         timer or watermark comes between the two.
  *   ST-4  Checkpoint ids performed by one subtask increase.
  *   ST-5  A subtask that ended its input leaves only after a checkpoint that covers its end is
- *         complete and all its commits are confirmed (FLIP-147's final checkpoint).
+ *         complete and all its commits are confirmed (FLIP-147's final checkpoint), and after one that
+ *         covers its end with nothing in flight: until then those behind it may not have read its end.
  *   ST-6  After failed, cancelled or finished nothing is sent and no operator is called.
  *   ST-7  The end of data goes out when no operator of the chain has results still to come; until then
  *         the subtask runs, and its checkpoints hold what is in flight.
+ *   ST-8  What the restored checkpoint had in flight is processed before any other input, and before a
+ *         source speaks.
+ *   ST-9  A record is in exactly one of these, for each checkpoint: processed before the cut, recorded as
+ *         in flight, or behind the barrier. The rest of a batch that is being read is in flight.
+ *   ST-10 While timers of the last watermark are left no input is taken but barriers, and the mail of
+ *         operators waits; between two looks at other mail and barriers only so many fire (FR-1).
  */
 import { assert, assertNever } from '../base/assert.ts'
-import { describeThrown, isStreamError, reportOf, type StreamError } from '../base/errors.ts'
+import { reportOf } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
-import { start, type Fiber } from '../base/io.ts'
-import type { Ports } from '../base/ports.ts'
+import type { WaitsFor } from '../base/metrics.ts'
 import type { CheckpointBarrier, FromSubtask, ToSubtask } from '../base/protocol.ts'
 import type { ChannelItem, DataBatch } from '../channel/items.ts'
-import type { KeyGroupRange } from '../graph/key-groups.ts'
 import { WatermarkValve, type ValveChange, type WatermarkHolder } from '../time/watermark-valve.ts'
-import type { Collect } from '../operator/operator.ts'
 import { isSource, type SourceOperator } from '../operator/source-operator.ts'
 import { BarrierHandler } from './barrier-handler.ts'
-import { E060_SUBTASK_FAILED } from './errors.ts'
-import type { InputGate } from './input-gate.ts'
-import type { OperatorChain } from './operator-chain.ts'
-import type { TaskOptions } from './options.ts'
+import { CommitReports } from './commit-reports.ts'
+import { Firing } from './firing.ts'
+import { ChannelProgress, restOf } from './in-flight.ts'
+import { InputCapture } from './input-capture.ts'
+import type { OperatorChain, ReadBatch } from './operator-chain.ts'
 import { Pace } from './pace.ts'
-import type { Pressure } from './record-writer.ts'
-import { writeSnapshot, type SegmentWriter } from './write-snapshot.ts'
-
-export interface SubtaskHost {
-  send(message: FromSubtask): void
-  /** Mail arrived from outside a step: the host's loop must look at this subtask again. */
-  awake(): void
-  readonly segments: SegmentWriter
-}
-
-export type SubtaskState = 'created' | 'running' | 'draining' | 'finished' | 'failed' | 'cancelled'
-
-export interface SubtaskInit {
-  /** 'vertex/subtask', for lanes and traces. */
-  readonly name: string
-  readonly index: number
-  readonly keyGroups: KeyGroupRange
-  readonly gate: InputGate
-  readonly ports: Ports
-  readonly options: TaskOptions
-  readonly pressure: Pressure
-  readonly host: SubtaskHost
-  readonly restoredCheckpoint: number
-}
+import { replayOf, type Replay } from './replay.ts'
+import { asStreamError, SnapshotRun } from './snapshot-run.ts'
+import type { ChainHooks, SubtaskInit, SubtaskState } from './subtask-init.ts'
 
 const MAX_REMEMBERED_ABORTS = 64
 
@@ -75,24 +59,30 @@ export class Subtask {
   readonly #mail: (() => void)[] = []
   readonly #pace: Pace
   readonly #sourcePace: Pace
+  readonly #firing: Firing
   readonly #abortedBeforeStart = new Set<number>()
   readonly #endedData = new Set<number>()
   #state: SubtaskState = 'created'
-  #partial: { batch: DataBatch; collect: Collect; next: number } | undefined
+  #partial: { batch: DataBatch; read: ReadBatch; channel: number; next: number } | undefined
+  #replay: Replay | undefined
+  /** Of a source whose chain has something in flight to process first. */
+  #heldTrigger: CheckpointBarrier | undefined
+  readonly #progress: readonly ChannelProgress[]
   #sourceMayHaveMore = true
   #inputEnded = false
   #lastCheckpoint: number
-  #lastReportedComplete = 0
-  #lastReportedCommitted = 0
-  #finalCheckpoint: number | undefined
+  readonly #reports = new CommitReports()
   #alignmentStartedMs = 0
-  #writing: { id: CheckpointId; fiber: Fiber } | undefined
+  readonly #snapshots: SnapshotRun
+  /** Records processed that came through its channels. */
+  recordsIn = 0
 
   constructor(init: SubtaskInit, createChain: (hooks: ChainHooks) => OperatorChain) {
     this.#init = init
     this.#lastCheckpoint = init.restoredCheckpoint
     this.#pace = new Pace(init.options.batchRecords)
     this.#sourcePace = new Pace(init.options.sourceBatchRecords)
+    this.#firing = new Firing(init.ports.clock)
     const channels = init.gate.channels.length
     this.#valve = channels === 0 ? undefined : new WatermarkValve(channels, init.gate.channels.map(({ sender }) => sender))
     this.#chain = createChain({
@@ -101,23 +91,32 @@ export class Subtask {
         this.#post(() => {})
       },
       fail: (error) => this.#post(() => this.#fail(error)),
-      post: (mail) => this.#post(mail),
+      post: (mail) => this.#post(() => this.#firing.post(mail, this.#chain)),
     })
     const head = this.#chain.head
     this.#source = isSource(head) ? head : undefined
+    this.#progress = init.gate.channels.map(() => new ChannelProgress())
+    const { name, index, keyGroups, ports, parallelism, gate } = init
+    this.#snapshots = new SnapshotRun({
+      name, ports, parallelism,
+      place: { subtask: index, keyGroups, segments: init.host.segments, probe: ports.probe },
+      head: { operator: init.head, origins: gate.origins },
+      send: (message) => this.#send(message),
+      post: (mail) => this.#post(mail),
+    })
     this.#barriers = new BarrierHandler(channels, {
       block: (channel) => this.#setBlocked(channel, true),
       unblock: (channel) => this.#setBlocked(channel, false),
-      snapshot: (barrier, last) => this.#checkpoint(barrier, last),
+      snapshot: (barrier, last, missing) => this.#checkpoint(barrier, last, missing),
       aborted: (id, reason) => {
         this.#chain.broadcast({ kind: 'cancel', id })
         this.#send({ kind: 'decline', id, reason })
       },
       alignmentStarted: () => {
-        this.#alignmentStartedMs = init.ports.clock.monotonicMs()
-        init.ports.probe('task.barrier.first')
+        this.#alignmentStartedMs = ports.clock.monotonicMs()
+        ports.probe('task.barrier.first')
       },
-    })
+    }, (channel) => gate.recordable[channel] === true)
   }
 
   get state(): SubtaskState {
@@ -145,10 +144,13 @@ export class Subtask {
   start(): void {
     assert(this.#state === 'created', 'a subtask starts once')
     this.#guard(() => {
-      this.#chain.open()
+      this.#replay = replayOf(this.#init.replay, this.#chain.operators)
+      // A source speaks when it is opened: what is older comes first.
+      this.#chain.open(this.#replay === undefined || this.#source === undefined ? 'all' : 'behind the head')
       this.#state = 'running'
       this.#send({ kind: 'running' })
     })
+    this.#rest()
   }
 
   deliver(message: ToSubtask): void {
@@ -162,18 +164,20 @@ export class Subtask {
 
   get runnable(): boolean {
     if (!this.#alive || this.#state === 'created') return false
-    if (this.#mail.length > 0) return true
-    return this.#inputReady && !this.#blockedByOutput()
+    if (this.#mail.length > 0 || this.#snapshots.ready) return true
+    return (this.#inputReady || this.#chain.firing) && !this.#blockedByOutput()
   }
 
   get #inputReady(): boolean {
-    if (this.#partial !== undefined) return true
+    if (this.#partial !== undefined || this.#replay !== undefined) return true
     if (this.#source !== undefined) return this.#sourceMayHaveMore && !this.#inputEnded
     return this.#init.gate.ready
   }
 
   step(): void {
+    this.#init.meter?.works()
     this.#guard(() => {
+      this.#snapshots.advance()
       if (this.#mail.length > 0) {
         const mails = this.#mail.splice(0)
         for (const mail of mails) {
@@ -187,10 +191,24 @@ export class Subtask {
         return
       }
       if (this.#blockedByOutput()) return
-      if (this.#partial !== undefined) this.#resumeBatch()
+      if (this.#chain.firing) this.#fireTimers()
+      else if (this.#replay !== undefined) this.#resumeReplay(this.#replay)
+      else if (this.#partial !== undefined) this.#resumeBatch()
       else if (this.#source !== undefined) this.#pollSource(this.#source)
       else this.#pullGate()
     })
+    this.#rest()
+  }
+
+  #rest(): void {
+    if (this.#alive) this.#init.meter?.rests(this.#waitsFor)
+  }
+
+  /** In Flink's order: for room before input. What a full sink or a pending call is about is work of its own. */
+  get #waitsFor(): WaitsFor | undefined {
+    if (this.#init.pressure.full && this.#chain.outputsFull) return 'output'
+    const { busy, firing } = this.#chain
+    return this.#mail.length > 0 || this.#inputReady || busy || firing ? undefined : 'input'
   }
 
   // ---- input ------------------------------------------------------------------------------------
@@ -220,25 +238,40 @@ export class Subtask {
     }
   }
 
+  #fireTimers(): void {
+    const left = !this.#firing.fire(this.#chain)
+    if (left && this.#partial === undefined && this.#replay === undefined) this.#take(this.#init.gate.pullBarrier())
+    if (left) return
+    this.#endOfData()
+    if (!this.#inputReady) this.#chain.flush()
+  }
+
   #pullGate(): void {
     const { gate } = this.#init
-    const item = gate.pull()
-    if (item === undefined) return
-    this.#onItem(item, gate.lastChannel)
+    this.#take(gate.pull())
     if (!gate.ready) this.#chain.flush()
+  }
+
+  #take(item: ChannelItem | undefined): void {
+    if (item === undefined) return
+    const { lastChannel } = this.#init.gate
+    this.#snapshots.taken(lastChannel)
+    this.#onItem(item, lastChannel)
   }
 
   #onItem(item: ChannelItem, channel: number): void {
     switch (item.kind) {
       case 'data':
         assert(!this.#endedData.has(channel), 'no record follows the end of data of its channel')
-        this.#partial = { batch: item, collect: this.#entryOf(channel), next: 0 }
+        this.#partial = { batch: item, read: this.#readerOf(channel), channel, next: 0 }
         this.#resumeBatch()
         break
       case 'watermark':
+        this.#progress[channel]?.take(item)
         this.#forward(this.#valve?.onWatermark(channel, item.watermark))
         break
       case 'idle':
+        this.#progress[channel]?.take(item)
         this.#forward(this.#valve?.onIdle(channel, item.idle))
         break
       case 'barrier':
@@ -249,6 +282,7 @@ export class Subtask {
         break
       case 'end-of-data':
         this.#endedData.add(channel)
+        this.#progress[channel]?.take(item)
         this.#forward(this.#valve?.onFinished(channel))
         this.#inputEnded = this.#endedData.size === this.#init.gate.channels.length
         this.#endOfData()
@@ -261,30 +295,36 @@ export class Subtask {
     }
   }
 
-  #entryOf(channel: number): Collect {
-    const { head } = this.#chain
-    return head.inputs?.[this.#init.gate.inputs[channel] as number] ?? head.collect
+  #readerOf(channel: number): ReadBatch {
+    return this.#chain.reader(this.#init.gate.inputs[channel] as number)
   }
 
   /** Stops between two records when an output became full or it took long; the rest waits here. */
   #resumeBatch(): void {
     const partial = this.#partial
     assert(partial !== undefined, 'a batch is being read')
-    const { values, timestamps } = partial.batch
-    const { collect } = partial
+    const { batch, read, next: first } = partial
     const { pressure, ports: { clock } } = this.#init
-    const first = partial.next
-    const end = Math.min(values.length, first + this.#pace.records)
+    const end = Math.min(batch.values.length, first + this.#pace.records)
     const began = clock.monotonicMs()
-    let i = first
-    while (i < end) {
-      collect(values[i], timestamps[i] as number)
-      i += 1
-      if (pressure.full) break
-    }
+    const i = read(batch, first, end, pressure)
+    this.recordsIn += i - first
     this.#pace.took(i - first, clock.monotonicMs() - began)
-    if (i === values.length) this.#partial = undefined
+    if (i === batch.values.length) this.#partial = undefined
     else partial.next = i
+  }
+
+  #resumeReplay(replay: Replay): void {
+    const { pressure, ports: { clock } } = this.#init
+    const began = clock.monotonicMs()
+    const given = replay.step(this.#pace.records, () => pressure.full)
+    this.#pace.took(given, clock.monotonicMs() - began)
+    if (!replay.done) return
+    this.#replay = undefined
+    if (this.#source !== undefined) this.#chain.open('head')
+    if (this.#heldTrigger !== undefined) this.#checkpoint(this.#heldTrigger, -1, [])
+    this.#heldTrigger = undefined
+    this.#chain.flush()
   }
 
   #forward(change: ValveChange | undefined): void {
@@ -296,7 +336,7 @@ export class Subtask {
   }
 
   #endOfData(): void {
-    if (this.#state !== 'running' || !this.#inputEnded || this.#chain.inFlight) return
+    if (this.#state !== 'running' || !this.#inputEnded || this.#chain.inFlight || this.#chain.firing) return
     this.#chain.broadcast({ kind: 'end-of-data' })
     this.#state = 'draining'
     this.#send({ kind: 'end-of-data' })
@@ -313,11 +353,17 @@ export class Subtask {
   #onMessage(message: ToSubtask): void {
     switch (message.kind) {
       case 'trigger':
-        if (this.#source !== undefined) this.#checkpoint(message.barrier, -1)
-        else this.#barriers.onTrigger(message.barrier)
+        if (this.#source === undefined) this.#barriers.onTrigger(message.barrier)
+        else if (this.#replay === undefined) this.#checkpoint(message.barrier, -1, [])
+        else this.#heldTrigger = message.barrier
+        break
+      case 'overtake':
+        // A source waits for no barrier, only for what was restored to be processed.
+        if (this.#source === undefined) this.#barriers.onOvertake(message.barrier)
+        else this.#checkpoint(message.barrier, -1, [])
         break
       case 'complete':
-        this.#onComplete(message.id)
+        this.#onComplete(message.id, message.inFlight)
         break
       case 'aborted':
         this.#onAborted(message.id, message.latestComplete)
@@ -345,19 +391,15 @@ export class Subtask {
     return source
   }
 
-  #onComplete(id: CheckpointId): void {
-    if (id <= this.#lastReportedComplete) return
-    this.#lastReportedComplete = id
+  #onComplete(id: CheckpointId, inFlight?: boolean): void {
+    if (!this.#reports.onComplete(id, inFlight)) return
     this.#chain.onCheckpointComplete(id)
     this.#reportCommits()
   }
 
   #onAborted(id: CheckpointId, latestComplete: CheckpointId | undefined): void {
-    if (latestComplete !== undefined) this.#onComplete(latestComplete)
-    if (this.#writing?.id === id) {
-      this.#writing.fiber.cancel()
-      this.#writing = undefined
-    }
+    if (latestComplete !== undefined) this.#onComplete(latestComplete, true)
+    this.#snapshots.abort(id)
     if (id > this.#lastCheckpoint) {
       this.#abortedBeforeStart.add(id)
       if (this.#abortedBeforeStart.size > MAX_REMEMBERED_ABORTS) {
@@ -369,22 +411,17 @@ export class Subtask {
 
   /** Confirms commits to the coordinator, and leaves if the final checkpoint is among them. */
   #reportCommits(): void {
-    const committed = Math.min(this.#lastReportedComplete, this.#chain.committedUpTo())
-    if (committed > this.#lastReportedCommitted) {
-      this.#lastReportedCommitted = committed
-      this.#send({ kind: 'committed', id: committed as CheckpointId })
-    }
-    const final = this.#finalCheckpoint
-    if (this.#state === 'draining' && final !== undefined && this.#lastReportedCommitted >= final) {
-      this.#chain.broadcast({ kind: 'end-of-partition' })
-      this.#send({ kind: 'finished' })
-      this.#end('finished')
-    }
+    const id = this.#reports.newlyCommitted(this.#chain.committedUpTo())
+    if (id !== undefined) this.#send({ kind: 'committed', id })
+    if (this.#state !== 'draining' || !this.#reports.mayLeave) return
+    this.#chain.broadcast({ kind: 'end-of-partition' })
+    this.#send({ kind: 'finished' })
+    this.#end('finished')
   }
 
   // ---- checkpoint -------------------------------------------------------------------------------
 
-  #checkpoint(barrier: CheckpointBarrier, last: number): void {
+  #checkpoint(barrier: CheckpointBarrier, last: number, missing: readonly number[]): void {
     const { id } = barrier
     if (id <= this.#lastCheckpoint) return
     this.#lastCheckpoint = id
@@ -392,41 +429,35 @@ export class Subtask {
       this.#chain.broadcast({ kind: 'cancel', id })
       return
     }
-    const { ports } = this.#init
+    const { ports, gate } = this.#init
     const began = ports.clock.monotonicMs()
     ports.probe('task.aligned')
+    this.#chain.beforeBarrier()
     this.#chain.broadcast({ kind: 'barrier', barrier })
     const parts = this.#chain.snapshot(id)
     ports.probe('task.snapshot.sync')
     const endOfData = this.#state === 'draining'
-    if (endOfData && this.#finalCheckpoint === undefined) this.#finalCheckpoint = id
-    const cut = ports.clock.monotonicMs()
-    const lastChannel = last < 0 ? undefined : this.#init.gate.channels[last]?.sender
+    if (endOfData) this.#reports.coversEnd(id)
+    const atMs = ports.clock.monotonicMs()
+    const lastChannel = last < 0 ? undefined : gate.channels[last]?.sender
     const timing = {
-      startDelayMs: Math.max(0, ports.clock.wallMs() - barrier.timestampMs - (cut - began)),
-      alignmentMs: this.#source === undefined && last >= 0 ? began - this.#alignmentStartedMs : 0,
-      syncMs: cut - began,
+      startDelayMs: Math.max(0, ports.clock.wallMs() - barrier.timestampMs - (atMs - began)),
+      alignmentMs: this.#source === undefined ? began - this.#alignmentStartedMs : 0,
+      syncMs: atMs - began,
       ...(lastChannel === undefined ? {} : { lastChannel }),
     }
-    const { index, keyGroups, host: { segments } } = this.#init
-    const place = { subtask: index, keyGroups, segments, probe: ports.probe }
-    const fiber = start(writeSnapshot(place, id, parts), (outcome) => {
-      this.#post(() => {
-        if (this.#writing?.fiber === fiber) this.#writing = undefined
-        if (!outcome.ok) {
-          const error = asStreamError(outcome.error, this.#init.name)
-          this.#send({ kind: 'decline', id, reason: 'io-error', error: reportOf(error) })
-          return
-        }
-        const bytes = outcome.value.reduce((sum, segment) => sum + segment.length, 0)
-        const asyncMs = ports.clock.monotonicMs() - cut
-        ports.probe('task.ack.sent')
-        this.#send({
-          kind: 'acknowledge', id, segments: outcome.value, endOfData, metrics: { ...timing, asyncMs, bytes },
-        })
-      })
-    })
-    if (!fiber.settled) this.#writing = { id, fiber }
+    const left = this.#replay?.left() ?? new Map()
+    const capture = missing.length === 0 ? undefined : this.#capture(id, missing)
+    this.#snapshots.begin({ id, parts, left, capture, endOfData, timing, atMs })
+  }
+
+  /** Of each channel what is known of it; of one that is being read also the rest of its batch. */
+  #capture(id: CheckpointId, missing: readonly number[]): InputCapture {
+    const partial = this.#partial
+    const atCut = this.#progress.map((progress) => progress.asItems())
+    const capture = new InputCapture(id, this.#init.gate.channels, missing, atCut)
+    if (partial !== undefined) capture.add(partial.channel, restOf(partial.batch, partial.next))
+    return capture
   }
 
   // ---- life -------------------------------------------------------------------------------------
@@ -460,21 +491,10 @@ export class Subtask {
 
   #end(state: SubtaskState): void {
     this.#state = state
+    this.#init.meter?.ends()
     this.#mail.length = 0
-    this.#writing?.fiber.cancel()
+    this.#firing.close()
+    this.#snapshots.cancel()
     this.#chain.close()
   }
-}
-
-/** What operators may ask of their subtask. */
-export interface ChainHooks {
-  wake(): void
-  fail(error: unknown): void
-  /** Runs `mail` in the subtask's next step. */
-  post(mail: () => void): void
-}
-
-function asStreamError(thrown: unknown, subtask: string): StreamError {
-  if (isStreamError(thrown)) return thrown
-  return E060_SUBTASK_FAILED({ subtask, reason: describeThrown(thrown) }, { cause: thrown })
 }

@@ -11,7 +11,6 @@ import type { StateSegment } from '../base/protocol.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import { encodeSegment } from '../state/snapshot-format.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
-import type { NamedSnapshot } from './operator-chain.ts'
 
 export interface SegmentWriter {
   append(checkpoint: CheckpointId, bytes: Uint8Array): Io<{
@@ -26,16 +25,23 @@ export interface SnapshotPlace {
   readonly probe: Probe
 }
 
+/** One operator's part of a snapshot; undefined: after all there is nothing to write. */
+export interface SnapshotPart {
+  readonly operator: string
+  readonly snapshot: OperatorSnapshot | Io<OperatorSnapshot | undefined>
+}
+
 /** Fails with the first error by position, after all parts have settled. */
 export function* writeSnapshot(
-  place: SnapshotPlace, id: CheckpointId, parts: readonly NamedSnapshot[],
+  place: SnapshotPlace, id: CheckpointId, parts: readonly SnapshotPart[],
 ): Io<StateSegment[]> {
   const { subtask, segments: file, probe } = place
   const outcomes = yield* settleAll(parts.map((part) => resolved(part.snapshot)))
   const segments: StateSegment[] = []
   for (const [i, outcome] of outcomes.entries()) {
     if (!outcome.ok) throw outcome.error
-    const { operator } = parts[i] as NamedSnapshot
+    if (outcome.value === undefined) continue
+    const { operator } = parts[i] as SnapshotPart
     const keyGroups = outcome.value.keyed.length > 0 ? { keyGroups: place.keyGroups } : {}
     const encoded = encodeSegment({ operator, subtask, snapshot: outcome.value, ...keyGroups })
     probe('task.snapshot.write')
@@ -45,6 +51,6 @@ export function* writeSnapshot(
   return segments
 }
 
-function* resolved(snapshot: OperatorSnapshot | Io<OperatorSnapshot>): Io<OperatorSnapshot> {
+export function* resolved(snapshot: SnapshotPart['snapshot']): Io<OperatorSnapshot | undefined> {
   return 'keyed' in snapshot ? snapshot : yield* snapshot
 }

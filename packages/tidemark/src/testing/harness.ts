@@ -22,6 +22,7 @@ import { toJobGraph } from '../graph/chaining.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { LogicalGraph, LogicalOperator } from '../graph/logical-graph.ts'
 import { stepName, STEPS } from '../host/failpoints.ts'
+import { withEngineSettings } from '../host/settings.ts'
 import { SimulatedDisk } from '../host/simulator/storage.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import type { TaskOptions } from '../task/options.ts'
@@ -38,7 +39,7 @@ import { OperatorState } from './state-view.ts'
 export interface HarnessOptions {
   /** Subtasks of each operator; over the job's own setting. */
   readonly parallelism?: number
-  /** Settings of the job, as by `-c key=value`. */
+  /** Settings as by `-c key=value`; of the engine's those about checkpoints and restarts are the harness's own. */
   readonly config?: Readonly<Record<string, string>>
   /** Processing time at the start. Default 0, that is 1970. */
   readonly now?: number | Date
@@ -255,7 +256,8 @@ export class Harness {
     for (const { name, spec } of graph.operators) {
       if (spec.kind === 'source' && spec.eventTime !== undefined) this.#timed.add(name)
     }
-    const logical: LogicalGraph = { ...replaced, checkpoint: CHECKPOINT, restart: { kind: 'none' } }
+    const settled = withEngineSettings(replaced, this.#config)
+    const logical: LogicalGraph = { ...settled, checkpoint: CHECKPOINT, restart: { kind: 'none' } }
     const parallelism = this.#parallelism
     this.#graph = toJobGraph(logical, parallelism === undefined ? {} : { parallelism })
     this.#loop.clear()

@@ -74,7 +74,10 @@ export class OperatorHarness {
   }
 
   watermark(watermark: number): void {
-    this.#step(() => this.#operator.onWatermark(watermark))
+    this.#step(() => {
+      this.#operator.onWatermark(watermark)
+      while (this.#operator.firing?.() === true) this.#operator.fireMore?.(Infinity)
+    })
     this.#fireDue()
   }
 
@@ -116,6 +119,7 @@ export class OperatorHarness {
   /** One segment; give those of all subtasks as `restored`. */
   snapshot(): Uint8Array {
     this.#checkpoints += 1
+    this.#step(() => this.#operator.beforeBarrier?.())
     const made = this.#operator.snapshot(checkpointId(this.#checkpoints))
     const snapshot = made === undefined ? { keyed: [], lists: [] } : 'next' in made ? finished(made) : made
     const place = this.#place()

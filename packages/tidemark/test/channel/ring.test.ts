@@ -181,3 +181,42 @@ test('RG-3: a value that cannot cross is refused with its path by push, and noth
   ends.sender.push(watermark(1))
   expect(drainAll(ends)).toStrictEqual([watermark(1)])
 })
+
+describe('looking ahead', () => {
+  test('RG-1: what was looked at comes all the same, once and in order, also from a blocked channel and beyond the ring', () => {
+    fc.assert(fc.property(fc.array(item, { maxLength: 30 }), fc.array(fc.nat(3), { maxLength: 60 }), (items, turns) => {
+      const { sender, receiver } = ring(256)
+      const sent = items.filter((each) => each.kind !== 'data' || each.values.length < 20)
+      const got: ChannelItem[] = []
+      const looked: ChannelItem[] = []
+      for (const each of sent) sender.push(each)
+      for (const turn of turns) {
+        receiver.blocked = turn === 3
+        const next = receiver.at(looked.length - got.length)
+        if (next !== undefined) looked.push(next)
+        if (sender.pending) sender.drain()
+        if (turn > 0 || got.length >= looked.length || !receiver.ready) continue
+        got.push(receiver.pull() as ChannelItem)
+      }
+      receiver.blocked = false
+      got.push(...drainAll({ sender, receiver, news: { published: 0, freed: 0 } }))
+      expect(got.slice(0, looked.length)).toStrictEqual(looked)
+      const whole = ring(256)
+      for (const each of sent) whole.sender.push(each)
+      expect(got).toStrictEqual(drainAll(whole))
+    }))
+  })
+
+  test('RG-5: what was looked at keeps the sender waiting until it is pulled, however often one looks', () => {
+    const { sender, receiver, news } = ring(1024)
+    while (!sender.full) sender.push(data('x'.repeat(40)))
+    let seen = 0
+    while (receiver.at(seen) !== undefined) seen += 1
+    expect(seen).toBeGreaterThan(3)
+    expect(sender.full).toBe(true)
+    const before = news.freed
+    for (let i = 0; i < seen; i++) receiver.pull()
+    expect(news.freed).toBe(before + seen)
+    expect(sender.full).toBe(false)
+  })
+})

@@ -347,3 +347,70 @@ describe('the end', () => {
     expect(job.completions).toEqual([])
   })
 })
+
+describe('CC-7: barriers that overtake', () => {
+  const told = (job: SmallJob): readonly unknown[] =>
+    job.sent.filter(({ message }) => message.kind === 'overtake').map(({ to }) => to)
+
+  test('at its age, and once, a checkpoint overtakes where it is not acknowledged; the barrier is the one of the trigger', () => {
+    const world = new World()
+    const job = manual(world, { unalignedAfterMs: 50 })
+    job.coordinator.request('user')
+    ack(job, subtask(0, 0), 1)
+    ack(job, subtask(1, 1), 1)
+    world.pass(49)
+    expect(told(job)).toEqual([])
+    world.pass(300)
+    expect(told(job)).toEqual([subtask(0, 1), subtask(1, 0)])
+    const [trigger] = job.messages('trigger')
+    const [overtake] = job.messages('overtake')
+    expect(overtake).toEqual({ ...trigger, kind: 'overtake' })
+  })
+
+  test('with age 0 it follows the trigger at once; without an age, for a final one and after an end it never comes', () => {
+    const at = (age: number | undefined, kind: 'user' | 'final') => {
+      const world = new World()
+      const job = manual(world, age === undefined ? {} : { unalignedAfterMs: age })
+      job.coordinator.request(kind)
+      const first = told(job).length
+      if (age === 20) for (const id of EVERYBODY) ack(job, id, 1)
+      world.pass(500)
+      return [first, told(job).length]
+    }
+    expect(at(0, 'user')).toEqual([4, 4])
+    expect(at(undefined, 'user')).toEqual([0, 0])
+    expect(at(0, 'final')).toEqual([0, 0])
+    expect(at(20, 'user')).toEqual([0, 0])
+  })
+
+  test('after something could not be recorded barriers wait, until the next start, and nothing is counted', () => {
+    const job = manual(new World(), { unalignedAfterMs: 0, tolerableFailures: 0 })
+    job.coordinator.request('user')
+    job.coordinator.onDecline(subtask(1, 0), { kind: 'decline', id: checkpointId(1), reason: 'not-recordable' })
+    expect(job.failures).toEqual([])
+    job.coordinator.request('user')
+    expect(told(job)).toHaveLength(4)
+    for (const id of EVERYBODY) ack(job, id, 2)
+    expect(job.completions.map(({ id }) => id)).toEqual([2])
+    job.start()
+    job.coordinator.request('user')
+    expect(told(job)).toHaveLength(8)
+  })
+
+  test('everybody is told whether something was in flight, since nobody may leave on such a checkpoint', () => {
+    const job = manual(new World(), { unalignedAfterMs: 0 })
+    for (const [id, kind] of [[1, 'in-flight'], [2, 'operator-list']] as const) {
+      job.coordinator.request('user')
+      const place = run(job.files.append(checkpointId(id), new Uint8Array([1])))
+      const states = [{ name: 'it', kind, entries: 1, bytes: 1 }]
+      job.coordinator.onAcknowledge(subtask(1, 0), {
+        kind: 'acknowledge', id: checkpointId(id), metrics: METRICS, endOfData: false,
+        segments: [{ operator: 'counter', subtask: 0, states, ...place }],
+      })
+      for (const who of EVERYBODY) ack(job, who, id)
+    }
+    expect(job.messages('complete').map((message) => ('inFlight' in message ? 'in flight' : 'nothing'))).toEqual([
+      ...EVERYBODY.map(() => 'in flight'), ...EVERYBODY.map(() => 'nothing'),
+    ])
+  })
+})

@@ -16,12 +16,12 @@ describe('the command line', () => {
     const { exitCode, stdout, stderr } = await runCli([])
     expect(exitCode).toBe(0)
     expect(stderr).toBe('')
-    for (const command of ['run', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version']) {
+    for (const command of ['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version']) {
       expect(stdout).toContain(`tidemark ${command}`)
     }
   })
 
-  test.each(['run', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version'])(
+  test.each(['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version'])(
     'CL-1 the help of %s has an example',
     async (command) => {
       const { exitCode, stdout } = await runCli([...command.split(' '), '--help'])

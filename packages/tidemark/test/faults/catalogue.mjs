@@ -214,6 +214,7 @@ export const FAULTS = [
   ] },
   { id: 'F52', layers: 'SP', fault: 'a sink is much slower than its source', by: [
     test('faults/pressure.test.ts', 'holds the source back: what is under way is bounded, and checkpoints complete'),
+    test('task/overtake.test.ts', 'behind a receiver that takes nothing, an aligned checkpoint waits for ever and an overtaken one for no record'),
     test('connector/file-sink.test.ts', 'the writer is full while the disk does not follow, and wakes when there is room'),
     ...drawn('hangOneIn'),
   ] },

@@ -31,12 +31,12 @@ describe('chaining', () => {
   it('cuts where records change subtask; sinks and side outputs chain too', () => {
     const graph = toJobGraph(flights, { parallelism: 4 })
     expect(chains(graph)).toEqual([
-      'flights x4: flights map-1',
+      'flights x4: flights map-1 per-hour.ahead',
       'per-hour x4: per-hour map-2 departures late',
     ])
-    expect(edges(graph)).toEqual(['map-1.main hash per-hour'])
+    expect(edges(graph)).toEqual(['per-hour.ahead.main hash per-hour'])
     expect(graph.vertices[1]?.links.map((l) => `${l.fromOperator}.${l.output} ${l.toOperator}`))
-      .toEqual(['2.main 3', '3.main 4', '2.late 5'])
+      .toEqual(['3.main 4', '4.main 5', '3.late 6'])
   })
 
   it('fuses everything at parallelism 1, whatever the ship', () => {
@@ -59,8 +59,8 @@ describe('chaining', () => {
     const graph = toJobGraph(graphOf((j) => {
       j.from('a', source<number>()).windowAll('all', tumbling('1h')).count().to('out', sink())
     }), { parallelism: 3 })
-    expect(chains(graph)).toEqual(['a x3: a', 'all x1: all', 'out x3: out'])
-    expect(edges(graph)).toEqual(['a.main rebalance all', 'all.main rebalance out'])
+    expect(chains(graph)).toEqual(['a x3: a all.ahead', 'all x1: all', 'out x3: out'])
+    expect(edges(graph)).toEqual(['all.ahead.main rebalance all', 'all.main rebalance out'])
   })
 
   it('takes the parallelism of the command line, else of the job, else 1', () => {

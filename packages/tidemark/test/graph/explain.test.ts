@@ -26,15 +26,16 @@ describe('explain', () => {
       'departures  exactly-once, parallelism 4 of at most 128, checkpoint every 1s',
       '',
       '[0] flights ×4',
-      '    flights           source fake, can rewind',
-      '    ├ (invalid) bad   sink fake, transactional',
-      '    └ map-1           map',
-      '      └ → hash → [1] per-hour',
+      '    flights               source fake, can rewind',
+      '    ├ (invalid) bad       sink fake, transactional',
+      '    └ map-1               map',
+      '      └ per-hour.ahead      aggregates for per-hour ahead of the shuffle',
+      '        └ → hash → [1] per-hour',
       '',
       '[1] per-hour ×4',
-      '    per-hour          window sliding 1h every 10m, lateness 5m',
-      '    ├ departures      sink fake, transactional',
-      '    └ (late) late     sink fake, idempotent',
+      '    per-hour              window sliding 1h every 10m, lateness 5m',
+      '    ├ departures          sink fake, transactional',
+      '    └ (late) late         sink fake, idempotent',
       '',
     ])
   })
@@ -47,14 +48,16 @@ describe('explain', () => {
       vertices: [
         {
           index: 0, name: 'flights', parallelism: 4,
-          links: [{ from: 0, output: 'invalid', to: 1 }, { from: 0, output: 'main', to: 2 }],
+          links: [
+            { from: 0, output: 'invalid', to: 1 }, { from: 0, output: 'main', to: 2 }, { from: 2, output: 'main', to: 3 },
+          ],
         },
         {
           index: 1, name: 'per-hour',
           operators: [{ kind: 'window' }, { name: 'departures', resource: '/out' }, { name: 'late' }],
         },
       ],
-      edges: [{ index: 0, from: 0, fromOperator: 2, output: 'main', to: 1, ship: 'hash' }],
+      edges: [{ index: 0, from: 0, fromOperator: 3, output: 'main', to: 1, ship: 'hash' }],
     })
   })
 
@@ -67,7 +70,7 @@ describe('explain', () => {
     const labels = [...text.matchAll(/\["(.*)"\]$/gm)].map((match) => match[1] as string)
     expect(labels).toHaveLength(3)
     for (const label of labels) expect(label.replace('<br/>', '')).not.toMatch(/["<>[\]]/)
-    expect(explainMermaid(graph)).toContain('  o2 ==>|"hash"| o3\n')
+    expect(explainMermaid(graph)).toContain('  o3 ==>|"hash"| o4\n')
     expect(explainMermaid(graph)).toContain('    o0 -->|"invalid"| o1\n')
   })
 

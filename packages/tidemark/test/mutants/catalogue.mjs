@@ -3,7 +3,7 @@
  *
  * The classes are those of real bugs in other engines: A transactions, B restore, commit and collection, C end
  * of input, D output files, E key groups and timers, F watermarks and idleness, G sources, P checkpoint protocol,
- * S what must be durable. `by` names the fastest means: seeds of the simulator, or a test file with the
+ * S what must be durable, U barriers that overtake. `by` names the fastest means: seeds of the simulator, or a test file with the
  * test whose name holds `test`.
  */
 const seeds = (within) => ({ kind: 'seeds', within })
@@ -113,12 +113,12 @@ export const MUTANTS = [
   },
   {
     name: 'leaves-before-its-commits', class: 'C', bug: 'a subtask ends when the final checkpoint is complete, its commits open',
-    patches: one('task/subtask.ts', 'this.#lastReportedCommitted >= final', 'this.#lastReportedComplete >= final'),
+    patches: one('task/commit-reports.ts', 'this.#committed >= final', 'this.#complete >= final'),
     by: seeds(400),
   },
   {
     name: 'end-before-the-last-flush', class: 'C', bug: 'watermarks and the end of data overtake the last records',
-    patches: one('task/record-writer.ts', '    this.flush()\n    for (const target of this.#targets) target.channel.push(item)', "    if (item.kind === 'barrier') this.flush()\n    for (const target of this.#targets) target.channel.push(item)"),
+    patches: one('task/record-writer.ts', "    this.flush()\n    if (item.kind === 'watermark') this.watermark = item.watermark\n", "    if (item.kind === 'barrier') this.flush()\n    if (item.kind === 'watermark') this.watermark = item.watermark\n"),
     by: seeds(400),
   },
   {
@@ -268,7 +268,7 @@ export const MUTANTS = [
   },
   {
     name: 'barrier-overtakes', class: 'P', bug: 'a barrier overtakes the records before it',
-    patches: one('task/record-writer.ts', '    this.flush()\n    for (const target of this.#targets) target.channel.push(item)', "    if (item.kind !== 'barrier') this.flush()\n    for (const target of this.#targets) target.channel.push(item)"),
+    patches: one('task/record-writer.ts', "    this.flush()\n    if (item.kind === 'watermark') this.watermark = item.watermark\n", "    if (item.kind !== 'barrier') this.flush()\n    if (item.kind === 'watermark') this.watermark = item.watermark\n"),
     by: seeds(400),
   },
   {
@@ -285,6 +285,62 @@ export const MUTANTS = [
     name: 'cancel-not-forwarded', class: 'P', bug: 'a subtask that gives a checkpoint up does not tell those behind it',
     patches: one('task/subtask.ts', "        this.#chain.broadcast({ kind: 'cancel', id })\n        this.#send({ kind: 'decline', id, reason })\n", "        this.#send({ kind: 'decline', id, reason })\n"),
     by: suite('mutants/holes.test.ts', 'a checkpoint that is given up at an input'),
+  },
+  // ---- U: barriers that overtake, what is in flight ---------------------------------------------------
+  {
+    name: 'overtaken-dropped', class: 'U', bug: 'a batch that a barrier overtook is not recorded',
+    patches: one('task/input-capture.ts', '          recording.items.push(item)\n', "          if (item.kind !== 'data') recording.items.push(item)\n"),
+    by: seeds(200),
+  },
+  {
+    name: 'overtaken-twice', class: 'U', bug: 'what a barrier overtook is recorded twice',
+    patches: one('task/input-capture.ts', '          recording.items.push(item)\n', '          recording.items.push(item, item)\n'),
+    by: suite('task/in-flight.test.ts', 'IC-1: records, once and in order'),
+  },
+  {
+    name: 'recorded-behind-the-barrier', class: 'U', bug: 'recording goes on when the barrier of a channel has come',
+    patches: one('task/input-capture.ts', "(item.kind === 'barrier' && item.barrier.id === this.id)", "(item.kind === 'barrier' && item.barrier.id > this.id)"),
+    by: suite('task/in-flight.test.ts', 'IC-1: records, once and in order'),
+  },
+  {
+    name: 'open-batch-not-recorded', class: 'U', bug: 'the rest of the batch that is being read at the cut is not recorded',
+    patches: without('task/subtask.ts', '    if (partial !== undefined) capture.add(partial.channel, restOf(partial.batch, partial.next))\n'),
+    by: suite('task/overtake.test.ts', 'ST-9: each record is processed before the cut'),
+  },
+  {
+    name: 'in-flight-to-the-wrong-subtask', class: 'U', bug: 'at another parallelism in-flight records go to the first subtask instead of the owner of their key',
+    patches: one('task/in-flight.ts', "keyOf === undefined || share === 'whole'", "keyOf === undefined || share !== 'none'"),
+    by: suite('task/in-flight.test.ts', 'IF-2: from 2 to 3 subtasks'),
+  },
+  {
+    name: 'new-input-first', class: 'U', bug: 'new input is processed before what was in flight',
+    patches: one('task/subtask.ts', 'else if (this.#replay !== undefined) this.#resumeReplay', 'else if (this.#replay !== undefined && this.#partial === undefined && !this.#init.gate.ready) this.#resumeReplay'),
+    by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),
+  },
+  {
+    name: 'restored-forgotten-at-the-next-cut', class: 'U', bug: 'what is restored and not processed yet is not in the next checkpoint',
+    patches: one('task/subtask.ts', 'const left = this.#replay?.left() ?? new Map()', 'const left = new Map()'),
+    by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),
+  },
+  {
+    name: 'given-records-again', class: 'U', bug: 'the part of a restored batch that was processed is in the next checkpoint again',
+    patches: without('task/replay.ts', "      if (offset > 0 && item?.kind === 'data') rest[0] = restOf(item, offset)\n"),
+    by: suite('task/in-flight.test.ts', 'RN-1, RN-5'),
+  },
+  {
+    name: 'leaves-with-records-in-flight', class: 'U', bug: 'a subtask leaves on a checkpoint that has in flight what it sent',
+    patches: without('task/commit-reports.ts', ' && this.#withoutInFlight >= final'),
+    by: suite('simulation/protocol.test.ts', 'seeds 1 to 100'),
+  },
+  {
+    name: 'looking-frees-the-sender', class: 'U', bug: 'looking for a barrier in a full ring lets its sender go on, once a checkpoint',
+    patches: without('channel/ring-memory.ts', ' + Atomics.load(this.#words, HELD)'),
+    by: suite('channel/ring.test.ts', 'RG-5: what was looked at keeps the sender waiting'),
+  },
+  {
+    name: 'final-is-overtaken', class: 'U', bug: 'the final checkpoint of a stop leaves records in flight',
+    patches: without('checkpoint/coordinator.ts', " || pending.request.kind === 'final'"),
+    by: suite('checkpoint/coordinator.test.ts', 'with age 0 it follows the trigger at once'),
   },
   {
     name: 'fsync-retried', class: 'P', bug: 'a file whose fsync failed is synced again',
@@ -354,6 +410,16 @@ export const MUTANTS = [
       { file: 'base/durable-directory.ts', find: '    yield* storage.syncDirectory(parentOf(directory))\n', replace: '' },
     ],
     by: enumeration('the first checkpoint ever'),
+  },
+  {
+    name: 'later-term-swept', class: 'A', bug: 'a starter that was passed by removes what its successor has staged',
+    patches: without('connector/file-committer.ts', 'epoch <= this.#epoch && '),
+    by: suite('connector/file-sink.test.ts', 'removeAbandoned keeps'),
+  },
+  {
+    name: 'parts-behind-the-barrier', class: 'C', bug: 'what is added up ahead of a shuffle is held back over a barrier',
+    patches: without('task/subtask.ts', '    this.#chain.beforeBarrier()\n'),
+    by: suite('operator/pre-aggregate.test.ts', 'PA-1, PO-1 to PO-3'),
   },
 ]
 

@@ -124,9 +124,11 @@ test('a checkpoint that is given up at an input is given up by everybody behind 
   })
   const subtask = new Subtask({
     name: 'middle[0]', index: 0, keyGroups: { start: 0, end: 127 }, ports, pressure,
-    gate: new InputGate(inputs.map((channel) => ({ channel, input: 0 })), undefined),
+    gate: new InputGate(inputs.map((channel) => (
+      { channel, input: 0, origin: { from: 'before', output: 'main', input: 0 }, recordable: true }
+    )), undefined),
     options: { batchRecords: 1, sourceBatchRecords: 1, channelBatches: 4, freeze: false, pick: 'in-turn' },
-    restoredCheckpoint: 0,
+    restoredCheckpoint: 0, parallelism: 1, head: 'middle', replay: [],
     host: {
       awake: () => {}, send: (message) => void sent.push(message),
       segments: { *append() { throw new Error('nothing is written') } },

@@ -23,6 +23,9 @@ describe('the checkpoint protocol', () => {
   test('these seeds did crash, complete checkpoints, restart and reach every named step 100 times', () => {
     expect(sums.crashedAndCompleted).toBeGreaterThan(SEEDS * 0.95)
     expect(sums.restarts).toBeGreaterThan(SEEDS / 10)
+    // Checkpoints that hold what barriers overtook, and attempts that went on from one.
+    expect(sums.overtaken).toBeGreaterThan(SEEDS / 10)
+    expect(sums.replayed).toBeGreaterThan(SEEDS / 100)
     for (const step of STEPS) expect(sums.reached[step] ?? 0, step).toBeGreaterThan(100)
   })
 })

@@ -5,7 +5,7 @@ import { BarrierHandler } from '../../src/task/barrier-handler.ts'
 
 const barrier = (id: number) => ({ id: checkpointId(id), timestampMs: 0 })
 
-function handler(channels: number) {
+function handler(channels: number, recordable?: (channel: number) => boolean) {
   const log: string[] = []
   const blocked = new Set<number>()
   const subject = new BarrierHandler(channels, {
@@ -17,10 +17,12 @@ function handler(channels: number) {
       expect(blocked.has(channel)).toBe(true)
       blocked.delete(channel)
     },
-    snapshot: (b, last) => log.push(`snapshot ${b.id} last ${last}`),
+    snapshot: (b, last, missing) => log.push(
+      `snapshot ${b.id} last ${last}${missing.length === 0 ? '' : ` without ${missing.join(' ')}`}`,
+    ),
     aborted: (id, reason) => log.push(`aborted ${id} ${reason}`),
     alignmentStarted: (b) => log.push(`started ${b.id}`),
-  })
+  }, recordable)
   return { subject, log, blocked }
 }
 
@@ -112,15 +114,16 @@ describe('aligned barriers', () => {
     expect(log).toEqual(['started 4', 'snapshot 4 last -1'])
   })
 
-  test('edge 9: a trigger is a virtual barrier on every open channel and blocks none of them', () => {
+  test('edge 9: a trigger while ends of channels are unread waits for them, blocks none, and takes one snapshot', () => {
     const { subject, log, blocked } = handler(3)
     subject.onChannelEnded(0)
     subject.onTrigger(barrier(4))
-    expect(log[0]).toBe('started 4')
-    expect(log[1]).toMatch(/^snapshot 4/)
+    expect(log).toEqual(['started 4'])
     expect(blocked.size).toBe(0)
     subject.onChannelEnded(1)
-    expect(log).toHaveLength(2)
+    expect(log).toEqual(['started 4'])
+    subject.onChannelEnded(2)
+    expect(log).toEqual(['started 4', 'snapshot 4 last 2'])
   })
 
   test('edge 10: duplicate barriers are harmless, before and after the snapshot', () => {
@@ -136,7 +139,7 @@ describe('aligned barriers', () => {
 
   test('model: whatever arrives, ids of snapshots increase and blocked means delivered and aligning', () => {
     const event = fc.record({
-      kind: fc.constantFrom('barrier', 'barrier', 'barrier', 'cancel', 'end', 'trigger'),
+      kind: fc.constantFrom('barrier', 'barrier', 'barrier', 'cancel', 'end', 'trigger', 'overtake'),
       channel: fc.nat(2),
       step: fc.nat(2),
     })
@@ -152,6 +155,10 @@ describe('aligned barriers', () => {
           if (kind === 'trigger') {
             newest += 1
             subject.onTrigger(barrier(newest))
+          } else if (kind === 'overtake') {
+            newest = Math.max(1, newest)
+            subject.onOvertake(barrier(newest))
+            expect(subject.aligning).toBe(undefined)
           } else if (open && kind === 'end') {
             ended.add(channel)
             subject.onChannelEnded(channel)
@@ -170,5 +177,57 @@ describe('aligned barriers', () => {
         expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b))
       }),
     )
+  })
+})
+
+describe('barriers that overtake', () => {
+  test('BH-5: before any barrier the snapshot is taken at once, without all open channels', () => {
+    const { subject, log, blocked } = handler(3)
+    subject.onChannelEnded(2)
+    subject.onOvertake(barrier(1))
+    expect(log).toEqual(['started 1', 'snapshot 1 last -1 without 0 1'])
+    subject.onBarrier(barrier(1), 0)
+    subject.onBarrier(barrier(1), 1)
+    expect(log).toHaveLength(2)
+    expect(blocked.size).toBe(0)
+  })
+
+  test('BH-5: while some inputs are blocked it is taken without the others, and the blocked ones go on', () => {
+    const { subject, log, blocked } = handler(3)
+    subject.onBarrier(barrier(1), 1)
+    subject.onOvertake(barrier(1))
+    expect(log.at(-1)).toBe('snapshot 1 last -1 without 0 2')
+    expect(blocked.size).toBe(0)
+  })
+
+  test('BH-5: what cannot be recorded is waited for, and its barrier takes the snapshot without the rest', () => {
+    const { subject, log, blocked } = handler(3, (channel) => channel !== 1)
+    subject.onOvertake(barrier(1))
+    subject.onBarrier(barrier(1), 0)
+    expect(log).toEqual(['started 1'])
+    expect([...blocked]).toEqual([0])
+    subject.onBarrier(barrier(1), 1)
+    expect(log.at(-1)).toBe('snapshot 1 last 1 without 2')
+    expect(blocked.size).toBe(0)
+  })
+
+  test('an old checkpoint is not overtaken: after its snapshot, after a cancel, and after a newer barrier', () => {
+    const { subject, log } = handler(2)
+    subject.onOvertake(barrier(1))
+    subject.onOvertake(barrier(1))
+    subject.onCancel(checkpointId(2))
+    subject.onOvertake(barrier(2))
+    subject.onBarrier(barrier(3), 0)
+    subject.onOvertake(barrier(2))
+    expect(log).toEqual(['started 1', 'snapshot 1 last -1 without 0 1', 'aborted 2 cancelled-by-upstream', 'started 3'])
+  })
+
+  test('a newer checkpoint begins aligned again', () => {
+    const { subject, log } = handler(2)
+    subject.onOvertake(barrier(1))
+    subject.onBarrier(barrier(2), 0)
+    expect(log.at(-1)).toBe('started 2')
+    subject.onBarrier(barrier(2), 1)
+    expect(log.at(-1)).toBe('snapshot 2 last 1')
   })
 })

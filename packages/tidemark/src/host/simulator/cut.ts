@@ -13,6 +13,7 @@ import { parseManifest, type Manifest } from '../../checkpoint/manifest.ts'
 import type { AssignedSplit } from '../../base/protocol.ts'
 import { decodeSegment, readEntries } from '../../state/snapshot-format.ts'
 import type { KeyedEntry, OperatorSnapshot } from '../../state/snapshot.ts'
+import { IN_FLIGHT, restoreInFlight, type InFlightItem } from '../../task/in-flight.ts'
 import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
 import type { SimulatedDisk } from './storage.ts'
 
@@ -57,6 +58,25 @@ export class Cut {
   /** The same where each key has one value. */
   keyed(operator: string, name: string): Map<Key, unknown> {
     return new Map(this.entries(operator, name).map(({ key, value }) => [key, value]))
+  }
+
+  /** What was on its way to an operator, of all subtasks: items in the order of each channel. */
+  inFlight(operator: string): InFlightItem[] {
+    const { maxParallelism } = this.manifest
+    const keyGroups = { start: 0, end: maxParallelism - 1 }
+    const everything = { subtask: 0, parallelism: 1, maxParallelism, keyGroups }
+    const stages = restoreInFlight(operator, this.list(operator, IN_FLIGHT), everything, () => ({}))
+    return stages.flat().flatMap(({ items }) => items)
+  }
+
+  recordsInFlight(operator: string): unknown[] {
+    return this.inFlight(operator).flatMap((item) => (item.kind === 'data' ? item.values : []))
+  }
+
+  /** Operators that something was on its way to. */
+  get overtaken(): readonly string[] {
+    return [...new Set(this.#parts.filter(({ snapshot: { lists } }) => lists.some(({ name }) => name === IN_FLIGHT))
+      .map(({ operator }) => operator))]
   }
 
   get committables(): unknown[] {

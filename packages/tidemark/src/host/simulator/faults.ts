@@ -3,7 +3,7 @@
  *
  * Plain data, printed with a failing seed. Called by the simulator; decides nothing itself.
  */
-import type { Prng } from '../../base/prng.ts'
+import { Prng } from '../../base/prng.ts'
 import { STEPS } from '../failpoints.ts'
 import type { Survival } from './inodes.ts'
 
@@ -111,4 +111,10 @@ export function drawMoreFaults(random: Prng, kind: 'protocol' | 'full'): MoreFau
     hangOneIn: protocol ? one(5, 6) : 0,
     hangMs: random.pick([40, 300]),
   }
+}
+
+/** From which age on barriers overtake, half of the time; drawn apart as well. */
+export function drawOvertaking(seed: number, agesMs: readonly number[]): { readonly unalignedAfterMs?: number } {
+  const random = new Prng(seed ^ 0x6f766572)
+  return random.chance(1, 2) ? { unalignedAfterMs: random.pick(agesMs) } : {}
 }

@@ -100,7 +100,7 @@ export class Incarnation {
           newChannel: (sender, capacity) =>
             new CheckedChannel(sender, {
               capacity, batchRecords: process.options.batchRecords,
-              recordsAStep: world.recordsAStep(process, sender),
+              recordsAStep: world.recordsAStep(process, sender), recordsHeld: world.recordsHeld,
               step: () => scheduler.steps,
               report: (law) => {
                 init.onBrokenLaw(law)

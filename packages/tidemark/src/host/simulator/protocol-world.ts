@@ -6,13 +6,15 @@
  * simulator.
  *
  *   PW-1  The answer is computed from the plan alone: per key the numbers from 1 on, each once, in order.
+ *   PW-2  The state of a checkpoint, with what it has in flight, is the fold over the records that its
+ *         positions say were read: what a barrier overtook is in it once.
  */
 import { Prng } from '../../base/prng.ts'
 import type { LogicalGraph, LogicalOperator, RestartStrategy } from '../../graph/logical-graph.ts'
 import { MAIN, type OperatorSpec } from '../../graph/operator-spec.ts'
 import { counted, countingSource, type Counted, type CountingPlan } from './counting-source.ts'
 import type { Cut } from './cut.ts'
-import { drawFaults, drawMoreFaults, type Scale } from './faults.ts'
+import { drawFaults, drawMoreFaults, drawOvertaking, type Scale } from './faults.ts'
 import { Ledger, ledgerSink, type Entry } from './ledger.ts'
 import { NOTHING_WRONG, type Comparison } from './output.ts'
 import { POLICIES } from './scheduler.ts'
@@ -42,6 +44,7 @@ export function drawProtocolWorld(seed: number): World {
   const checkpoint = {
     everyMs: random.pick([8, 20]), timeoutMs: faults.hangOneIn > 0 || faults.slowSyncMs > 0 ? 60 : 60_000,
     minPauseMs: 0, retain: random.pick([1, 1, 1, 2]), tolerableFailures: random.pick([0, 2, 20]),
+    ...drawOvertaking(seed, [0, 1, 4]),
   }
   const restart: RestartStrategy = random.chance(1, 4)
     ? { kind: 'none' }
@@ -55,6 +58,7 @@ export function drawProtocolWorld(seed: number): World {
     plan: { counting: plan, checkpoint, restart, faults },
     faults, files: [], directories: [],
     drawProcess: (fork) => drawProtocolProcess(fork, maxParallelism),
+    recordsHeld: 0,
     recordsAStep: ({ options }) => Math.max(options.sourceBatchRecords, options.batchRecords),
     compare: () => compareLedger(ledger, plan),
     outputSize: () => ({ lines: ledger.entries.size, staged: 0 }),
@@ -163,13 +167,19 @@ function checkSums(cut: Cut, plan: CountingPlan, ledger: Ledger): string | undef
     if (active === undefined) return length
     return typeof active.position === 'number' ? active.position : 0
   })
-  const state = cut.keyed('sum', 'rolling') as Map<number, Sum>
+  const state = new Map([...(cut.keyed('sum', 'rolling') as Map<number, Sum>)].map(([key, sum]) => [key, { ...sum }]))
+  const inFlight = cut.recordsInFlight('sum') as readonly Counted[]
+  for (const { key, value } of inFlight) {
+    const sum = state.get(key) ?? { n: 0, sum: 0 }
+    state.set(key, { n: sum.n + 1, sum: sum.sum + value })
+  }
   let prefix = 0
   for (const [key, { n, sum }] of wanted) {
     prefix += n
     const found = state.get(key)
     if (found?.n === n && found.sum === sum) continue
-    return `key ${key} has ${JSON.stringify(found)} where the positions say ${JSON.stringify({ n, sum })}`
+    const had = `${JSON.stringify(found)} with ${inFlight.length} records in flight`
+    return `key ${key} has ${had} where the positions say ${JSON.stringify({ n, sum })}`
   }
   if (state.size !== wanted.size) return `${state.size} keys have state, ${wanted.size} were read`
   const covered = new Map<string, number>()
@@ -178,5 +188,6 @@ function checkSums(cut: Cut, plan: CountingPlan, ledger: Ledger): string | undef
   }
   for (const entry of cut.committables as readonly Entry[]) covered.set(entry.id, entry.records.length)
   const told = [...covered.values()].reduce((total, count) => total + count, 0)
-  return told === prefix ? undefined : `${told} results are committed or carried where ${prefix} records were read`
+  const taken = prefix - inFlight.length
+  return told === taken ? undefined : `${told} results are committed or carried where ${taken} records were taken`
 }

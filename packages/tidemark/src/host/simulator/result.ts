@@ -30,6 +30,9 @@ export interface SimulationResult {
   readonly checkpoints: number
   readonly restarts: number
   readonly records: number
+  /** Completed checkpoints that hold what a barrier overtook, and attempts that went on from one. */
+  readonly overtaken: number
+  readonly replayed: number
   /** Named steps reached, and how often. */
   readonly reached: ReadonlyMap<string, number>
   readonly plan: Readonly<Record<string, unknown>>

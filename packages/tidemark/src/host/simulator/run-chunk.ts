@@ -23,6 +23,8 @@ export interface Sums {
   checkpoints: number
   restarts: number
   records: number
+  overtaken: number
+  replayed: number
   /** Seeds with at least one crash and one completed checkpoint. */
   crashedAndCompleted: number
   /** Named steps, counted ones under their name with k. */
@@ -32,10 +34,12 @@ export interface Sums {
   shapeless: { readonly seed: number; readonly lacks: readonly string[] }[]
 }
 
-const COUNTS = ['steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records'] as const
+const COUNTS = [
+  'steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records', 'overtaken', 'replayed',
+] as const
 
 export const emptySums = (): Sums => ({
-  seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, crashedAndCompleted: 0,
+  seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, crashedAndCompleted: 0,
   reached: {}, failures: [], shapeless: [],
 })
 

@@ -61,12 +61,16 @@ class Simulation {
   readonly #examined = new WeakSet<SimulatedFile>()
   /** Said to be complete, or gone on from. */
   readonly #complete = new Map<CheckpointId, Epoch>()
+  /** Those that hold what a barrier overtook. */
+  readonly #inFlight = new Set<CheckpointId>()
   #steps = 0
   #nowMs = 1000
   #processes = 0
   #crashed = 0
   #checkpoints = 0
   #restarts = 0
+  #overtaken = 0
+  #replayed = 0
   #leastParallelism = Number.POSITIVE_INFINITY
   #mostParallelism = 0
   /** Kinds of fault that happened. */
@@ -116,6 +120,7 @@ class Simulation {
       shape, lacks: kind === 'full' ? lacking(shape) : [],
       seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
+      overtaken: this.#overtaken, replayed: this.#replayed,
       leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
     }
   }
@@ -184,6 +189,7 @@ class Simulation {
       onRestore: (id) => {
         newest = id
         this.#examine(id)
+        if (this.#inFlight.has(id)) this.#replayed += 1
       },
       onCheckpoint: (id, finished) => {
         this.#checkpoints += 1
@@ -442,6 +448,10 @@ class Simulation {
     try {
       const cut = readCut(this.#disk, STATE, id)
       this.#complete.set(id, cut.manifest.epoch)
+      if (cut.overtaken.length > 0) {
+        this.#inFlight.add(id)
+        this.#overtaken += 1
+      } else this.#inFlight.delete(id)
       const missing = notDurable(this.#disk, STATE, cut.manifest)
       if (missing !== undefined) this.#violate({ kind: 'checkpoint-not-durable', checkpoint: id, what: missing })
       const wrong = this.#world.checkCut(cut, this.#disk)

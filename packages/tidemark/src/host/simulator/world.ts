@@ -12,7 +12,7 @@ import type { TaskOptions } from '../../task/options.ts'
 import { drawBranches } from './branches.ts'
 import { CutCheck, linesOf } from './cut-check.ts'
 import type { Cut } from './cut.ts'
-import { drawFaults, drawMoreFaults, type Faults, type Scale } from './faults.ts'
+import { drawFaults, drawMoreFaults, drawOvertaking, type Faults, type Scale } from './faults.ts'
 import { Gate } from './gate.ts'
 import { drawInput, drawLateInput, drawSilentInput, type Input, type InputKind, type Row } from './inputs.ts'
 import { compareOutput, readOutput, type Comparison } from './output.ts'
@@ -48,6 +48,8 @@ export interface World {
   drawProcess(random: Prng): ProcessPlan
   /** Most records that one step of `sender`, 'vertex[subtask]', puts into one channel. */
   recordsAStep(process: ProcessPlan, sender: string): number
+  /** Most records that operators hold back until a barrier or watermark. */
+  readonly recordsHeld: number
   compare(disk: SimulatedDisk): Comparison
   outputSize(disk: SimulatedDisk): { readonly lines: number; readonly staged: number }
   /** Id of a committable, as `onVisible` tells it. */
@@ -68,6 +70,8 @@ export const POISONED = 'poisoned record'
 
 const LIMITS = { safetySteps: 5_000, livenessSteps: 150_000 }
 const LEAST_RECORDS = 505
+/** Of the smallest windows so many may be open at once in the furthest disorder that is drawn. */
+const MOST_PANES = 64
 const SCALE: Scale = {
   steps: 1200, operations: 300, times: 8, crashes: 3, poisonOneIn: 2, ioErrorOneIn: [200, 500, 1500],
 }
@@ -90,8 +94,12 @@ export function drawWorld(seed: number): World {
     retain: 1 + random.below(3),
     restart: drawRestart(random),
     maxParallelism: random.pick([4, 16, 128]),
+    // Where all inputs may rest, the merged watermark depends on the order between channels, so after a replay it
+    // may differ between subtasks for a while, and no single one says what a cut holds.
+    ...(kind === 'silent' ? {} : drawOvertaking(seed, [0, 0, 5, 20])),
     faults,
   }
+  const { unalignedAfterMs } = plan
   const poison = new Map(faults.poison)
   let threw = false
   const bite = (id: number): void => {
@@ -106,6 +114,7 @@ export function drawWorld(seed: number): World {
     timeout: faults.slowSyncMs > 0 ? random.pick([400, 60_000]) : 60_000,
     minPause: random.pick([0, 10, 60]),
     tolerableFailures: random.pick([0, 2, 20]),
+    unaligned: unalignedAfterMs === undefined ? false as const : { after: unalignedAfterMs },
   }
   const options = { checkpoint, restart: plan.restart, maxParallelism: plan.maxParallelism }
   const simulated = job('simulated', options, (j) => {
@@ -127,21 +136,27 @@ export function drawWorld(seed: number): World {
       })
     }
   })
+  const { graph } = buildGraph(simulated)
+  // Of the seed itself, so that it decides nothing that is drawn.
+  const aggregateAhead = seed % 4 !== 0
   const all = inputs.flatMap((input) => input.rows)
   const expected = linesOf(branches, all)
   const directories = branches.flatMap((branch) => branch.directories)
   const { maxParallelism } = plan
   const check = new CutCheck(inputs, branches, gate)
   let wide = false
+  // A barrier or watermark may send on what was added up ahead of a shuffle: a part a key and open pane.
+  const recordsHeld = aggregateAhead ? MOST_PANES * new Set(all.map(({ key }) => key)).size : 0
   return {
     kind: 'full', seed, plan, faults, poison, random, records, maxParallelism, directories, limits: LIMITS,
-    graph: kind === 'late' ? oneSource(buildGraph(simulated).graph) : buildGraph(simulated).graph,
+    graph: { ...(kind === 'late' ? oneSource(graph) : graph), aggregateAhead },
     files: inputs.flatMap((input) => (input.file === undefined ? [] : [input.file])),
     drawProcess: (fork) => drawProcess(fork, maxParallelism, wide ? 1 : 2),
+    recordsHeld,
     recordsAStep: ({ options: { sourceBatchRecords, batchRecords } }, sender) => {
       const vertex = sender.slice(0, sender.lastIndexOf('['))
       const atOnce = Math.max(0, ...branches.map((branch) => branch.mostAtOnce?.(all, vertex) ?? 0))
-      return Math.max(sourceBatchRecords, batchRecords, atOnce)
+      return Math.max(sourceBatchRecords, batchRecords, atOnce) + recordsHeld
     },
     compare: (disk) => compareOutput(readOutput(disk, directories), expected),
     outputSize: (disk) => {
@@ -210,7 +225,7 @@ function atLeastTwo(random: Prng, drawn: Faults, records: number): Faults {
 }
 
 export function drawProcess(random: Prng, maxParallelism: number, least: number): ProcessPlan {
-  return {
+  const plan = {
     parallelism: Math.min(Math.max(least, random.pick([1, 2, 2, 3, 4])), maxParallelism),
     eager: random.pick([0, 6, 7]),
     policy: random.pick(POLICIES),
@@ -219,9 +234,11 @@ export function drawProcess(random: Prng, maxParallelism: number, least: number)
       sourceBatchRecords: random.pick([8, 25, 80]),
       channelBatches: random.pick([1, 2, 8]),
       freeze: true,
-      pick: 'random',
+      pick: 'random' as const,
     },
   }
+  // Generated code in most processes, closures in the others: not drawn, so that older seeds stay what they were.
+  return { ...plan, options: { ...plan.options, fuse: plan.options.sourceBatchRecords !== 25 } }
 }
 
 function drawRestart(random: Prng): RestartSettings {

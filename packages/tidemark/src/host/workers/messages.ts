@@ -41,6 +41,8 @@ export type ToWorker =
       readonly jobId: string
       readonly restore: Manifest | undefined
       readonly rings: readonly RingPlace[]
+      /** Shared memory of the attempt's MetricsTable. */
+      readonly metrics: SharedArrayBuffer
     }
   | { readonly kind: 'start'; readonly term: Epoch }
   | {

@@ -19,9 +19,10 @@ import { CheckpointFiles } from '../../checkpoint/files.ts'
 import type { JobEdge, JobGraph } from '../../graph/job-graph.ts'
 import { readCheckpoint, type RestoredJob } from '../../job/restore.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../task/options.ts'
-import { Deployment } from '../deployment.ts'
+import { Deployment, tableOf } from '../deployment.ts'
 import { engineError } from '../errors.ts'
 import { EventLoop } from '../event-loop.ts'
+import { sharedZeroMs } from '../host-meter.ts'
 import { NO_COUNTS } from '../job-host.ts'
 import { nodeStorage } from '../node-storage.ts'
 import { failpoints } from '../failpoints.ts'
@@ -117,6 +118,7 @@ export class WorkerHost {
 
   #publish(): void {
     const deployment = this.#current?.deployment
+    deployment?.publish()
     this.#control.publish(this.#setup.index, deployment?.counts() ?? NO_COUNTS, deployment?.watermark)
   }
 
@@ -181,7 +183,7 @@ export class WorkerHost {
     })
   }
 
-  #build({ term, jobId, rings }: Deploy, { files, senders }: Term, restored: RestoredJob): Deployment {
+  #build({ term, jobId, rings, metrics }: Deploy, { files, senders }: Term, restored: RestoredJob): Deployment {
     const { index, workers } = this.#setup
     const control = this.#control
     const memoryOf = (edge: JobEdge, producer: number, consumer: number): RingPlace['memory'] => {
@@ -203,6 +205,7 @@ export class WorkerHost {
         this.#send({ kind: 'print', operator, subtask, index: line, text })
       },
       awake: () => this.#loop.wake(),
+      metrics: { table: tableOf(this.#graph, metrics), zeroMs: sharedZeroMs() },
       elsewhere: {
         isHere: (subtask) => subtask % workers === index,
         sender: (edge, producer, consumer) => {

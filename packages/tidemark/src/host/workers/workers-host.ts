@@ -19,6 +19,7 @@ import type { Deployed } from '../../job/job-attempt.ts'
 import { JobSupervisor, type DeployInit } from '../../job/job-supervisor.ts'
 import { partners, type DeploymentCounts } from '../deployment.ts'
 import { EventLoop } from '../event-loop.ts'
+import { HostMeter, type HostSample } from '../host-meter.ts'
 import type { JobHost, JobHostInit } from '../job-host.ts'
 import type { JobAddress } from '../load/load-job.ts'
 import { PrintHub } from '../print-hub.ts'
@@ -44,6 +45,7 @@ export class WorkersHost implements JobHost {
   readonly #ports: Ports
   readonly #supervisor: JobSupervisor
   readonly #control: WorkerControl
+  readonly #meter: HostMeter
   readonly #pool: WorkerPool
   readonly #prints: PrintHub
   #current: { readonly term: Epoch; readonly fromSubtask: DeployInit['fromSubtask'] } | undefined
@@ -57,6 +59,7 @@ export class WorkersHost implements JobHost {
     this.#loop = new EventLoop(() => false, (error) => this.#broken(error))
     this.#ports = realPorts({ executor: this.#loop, storage: init.storage, log: init.log, probe: init.probe })
     this.#control = new WorkerControl(init.workers)
+    this.#meter = new HostMeter(init.graph, init.workers)
     const graph = explainJson(init.graph)
     this.#pool = new WorkerPool({
       workers: init.workers, control: this.#control, heartbeatTimeoutMs: init.heartbeatTimeoutMs,
@@ -69,7 +72,7 @@ export class WorkersHost implements JobHost {
       onMessage: (worker, message) => this.#loop.post('workers', () => this.#onMessage(message, worker)),
       onDeath: (worker, error) => this.#loop.post('workers', () => this.#fail(worker, error)),
     })
-    this.#supervisor = new JobSupervisor({
+    this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
@@ -79,7 +82,7 @@ export class WorkersHost implements JobHost {
         init.onEnd(end)
       },
       deploy: (deploy) => this.#deploy(deploy),
-    })
+    }))
   }
 
   start(): void {
@@ -119,6 +122,10 @@ export class WorkersHost implements JobHost {
     return known.length === 0 ? undefined : Math.min(...known)
   }
 
+  sample(): HostSample {
+    return this.#meter.sample(this.#ports.clock, this.#supervisor)
+  }
+
   #deploy({ opened, fromSubtask }: DeployInit): Deployed {
     const { late, invalid } = this.counts()
     this.#past = { late, invalid }
@@ -130,7 +137,7 @@ export class WorkersHost implements JobHost {
     const rings = this.#rings()
     for (const index of indices) {
       const mine = rings.filter(({ producer, consumer }) => [producer, consumer].some((s) => s % workers === index))
-      this.#pool.send(index, { kind: 'deploy', term, jobId, restore, rings: mine })
+      this.#pool.send(index, { kind: 'deploy', term, jobId, restore, rings: mine, metrics: this.#meter.metrics.table.memory })
     }
     const refused = this.#refused
     if (refused !== undefined) this.#loop.post('workers', () => this.#fail(refused.worker, refused.error))

@@ -9,7 +9,9 @@
  *   MO-2  Matches do not depend on when watermarks come or how far each goes, as long as nothing is late.
  *   MO-3  A match carries the event time at which it was certain: that of its last record, or of the record
  *         or deadline it waited for. A partial match that timed out carries its deadline.
- *   MO-4  A key has state while it has records that wait or matches in progress, and not longer.
+ *   MO-4  A snapshot has a key while records of it wait or matches of it are in progress, and not longer.
+ *         Its empty place in memory stays until the alarm that was set for it, so that keys which come and
+ *         go do not cost a place and an alarm each time; there are never many more of these than others.
  *   MO-5  Outputs are in order of the event time they carry.
  *
  * Source: Flink CepOperator (event time), which registers a timer for every watermark and key.
@@ -38,7 +40,8 @@ import { WaitingRecords } from './waiting-records.ts'
 
 const STATE = 'matches'
 const SHAPE = 'pattern'
-const COMPACT_FROM = 64
+/** So many empty places are always put up with. */
+const EMPTY_KEPT = 4096
 
 interface Entry {
   readonly time: number
@@ -62,6 +65,12 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
   const deadlines = new Heap<Entry>(before)
   let watermark = restoredWatermark(restored)
   let key: Key = ''
+  /** The event time that was reached; records are looked at in order of it. */
+  let now = watermark
+  /** With `compare`: records of that time. */
+  const same: (readonly [Key, unknown])[] = []
+  /** How many of `keys` have nothing in progress. */
+  let empty = 0
 
   const matcher = new Matcher(automaton, spec.pattern.skip, {
     onMatch: (link, time) => next({ key, records: recordsOf(link, names) }, time),
@@ -80,16 +89,31 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
     if (deadline >= matches.alarm) return
     matches.alarm = deadline
     deadlines.push({ time: deadline, matches })
-    if (deadlines.size < COMPACT_FROM || deadlines.size < 4 * keys.size) return
-    // Keys that are gone leave their entries behind: there are never more than a few for each that is here.
-    const live = [...deadlines.values()].filter(({ time, matches: each }) => time === each.alarm && !each.empty)
-    deadlines.clear()
-    for (const entry of live) deadlines.push(entry)
+    // A deadline that became earlier leaves its old entry behind.
+    if (deadlines.size > EMPTY_KEPT && deadlines.size > 4 * keys.size) compact()
   }
 
   function settle(matches: KeyMatches): void {
-    if (matches.empty) keys.delete(matches.key)
-    else setAlarm(matches)
+    if (!matches.empty) {
+      setAlarm(matches)
+      return
+    }
+    matches.seq = 0
+    if (matches.alarm === Infinity) keys.delete(matches.key)
+    else if (++empty > EMPTY_KEPT && empty > keys.size / 2) compact()
+  }
+
+  /** Lets go of empty places, each of which has an entry, and of entries that are void. */
+  function compact(): void {
+    const entries = [...deadlines.values()]
+    deadlines.clear()
+    for (const entry of entries) {
+      const { time, matches } = entry
+      if (time !== matches.alarm) continue
+      if (matches.empty) keys.delete(matches.key)
+      else deadlines.push(entry)
+    }
+    empty = 0
   }
 
   function passTime(time: number): void {
@@ -98,31 +122,51 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
       const { matches } = entry
       if (matches.alarm !== entry.time) continue
       matches.alarm = Infinity
-      if (matches.empty) continue
+      if (matches.empty) {
+        empty -= 1
+        keys.delete(matches.key)
+        continue
+      }
       key = matches.key
       matcher.advanceTo(matches, entry.time)
       settle(matches)
     }
   }
 
-  function look(at: Key, value: unknown, time: number): void {
+  function look(at: Key, value: unknown): void {
     let matches = keys.get(at)
     if (matches === undefined) {
       if (!matcher.begins(value)) return
       matches = new KeyMatches(at)
       keys.set(at, matches)
+    } else if (matches.empty) {
+      if (!matcher.begins(value)) return
+      empty -= 1
     }
     key = at
-    matcher.record(matches, value, time)
+    matcher.record(matches, value, now)
     settle(matches)
   }
 
+  function reach(time: number): void {
+    if (time === now) return
+    lookAtSame()
+    now = time
+    passTime(time)
+  }
+
+  function lookOrWait(at: Key, value: unknown, time: number): void {
+    if (time !== now) reach(time)
+    if (compare === undefined) look(at, value)
+    else same.push([at, value])
+  }
+
   /** Records of one event time in the order of `compare`. */
-  function lookInOrder(time: number): void {
-    const same = [[waiting.key, waiting.value] as const]
-    while (waiting.next(time)) same.push([waiting.key, waiting.value])
-    if (compare !== undefined && same.length > 1) same.sort((a, b) => compare(a[1], b[1]))
-    for (const [at, value] of same) look(at, value, time)
+  function lookAtSame(): void {
+    if (compare === undefined || same.length === 0) return
+    if (same.length > 1) same.sort((a, b) => compare(a[1], b[1]))
+    for (const [at, value] of same) look(at, value)
+    same.length = 0
   }
 
   return {
@@ -146,14 +190,9 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
     onWatermark(risen) {
       if (risen <= watermark) return
       watermark = risen
-      while (waiting.next(watermark)) {
-        const { time } = waiting
-        passTime(time)
-        if (compare === undefined) look(waiting.key, waiting.value, time)
-        else lookInOrder(time)
-      }
-      waiting.forget()
-      passTime(watermark)
+      waiting.take(watermark, lookOrWait)
+      lookAtSame()
+      reach(watermark)
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
@@ -166,7 +205,9 @@ function snapshotOf(
   automaton: Automaton,
 ): OperatorSnapshot {
   const builder = new KeyedSnapshotBuilder({ name: STATE, kind: 'value', version: 1, maxParallelism })
-  for (const [key, matches] of keys.entries()) builder.put(key, undefined, matches.store())
+  for (const [key, matches] of keys.entries()) {
+    if (!matches.empty) builder.put(key, undefined, matches.store())
+  }
   return {
     keyed: [builder.build(), waiting.snapshot(maxParallelism)],
     lists: [watermarkState(watermark), { name: SHAPE, redistribute: 'union', items: [automaton.shape] }],

@@ -78,14 +78,7 @@ export class Matcher {
     this.#time = time
     this.#seq = matches.seq
     this.#event = undefined
-    if (matches.partial.length > 0) {
-      const next = this.#scratch
-      const { partial } = matches
-      for (let i = 0; i < partial.length; i++) this.#advance(matches, partial[i] as Partial, next)
-      this.#scratch = partial
-      matches.partial = next
-      partial.length = 0
-    }
+    if (matches.partial.length > 0) this.#advanceAll(matches)
     const { start } = this.#automaton
     for (let i = 0; i < start.length; i++) {
       const edge = start[i] as Edge
@@ -143,6 +136,28 @@ export class Matcher {
     else if (!accepts) this.#target.onTimeout(link, due)
     partial.open &= ~ends
     return !ended || partial.open === 0 || due >= start.time + this.#automaton.withinMs
+  }
+
+  /** Most records change nothing: then the list stays what it is. */
+  #advanceAll(matches: Matches): void {
+    const { partial } = matches
+    const next = this.#scratch
+    let moved = false
+    for (let i = 0; i < partial.length; i++) {
+      const each = partial[i] as Partial
+      this.#advance(matches, each, next)
+      if (moved) continue
+      if (next.length === 1 && next[0] === each) {
+        next.pop()
+        continue
+      }
+      moved = true
+      if (i > 0) next.unshift(...partial.slice(0, i))
+    }
+    if (!moved) return
+    this.#scratch = partial
+    matches.partial = next
+    partial.length = 0
   }
 
   #advance(matches: Matches, partial: Partial, next: Partial[]): void {

@@ -12,7 +12,7 @@
  *   IJ-4  In an outer join a row that has found no partner by then is put out alone, once, with that time
  *         as its timestamp; rows that are put out alone come in order of these times.
  *   IJ-5  An inner join has nothing to say when a row goes, so no row is waited for: rows that are over go
- *         with the next record of the other side, before a snapshot, or when all rows of the key are over.
+ *         before a snapshot or in a sweep (JT-4), so not later than about twice the time they are kept for.
  *
  * Source: Flink IntervalJoinOperator (inner only, late records dropped), TimeIntervalJoin of Flink SQL for
  * the outer ones, which gives them the row's own time and holds the watermark back instead.
@@ -34,7 +34,8 @@ export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorCont
   const alone = [keepsLeft(type), keepsRight(type)] as const
   const inner = type === 'inner'
   const rules = { keysOf, fn, take, dueOf, fire }
-  const sides = new JoinSides(inner ? { ...rules, trim } : rules, context)
+  const sweep = { everyMs: Math.max(1, keepMs[LEFT] + keepMs[RIGHT]), trim }
+  const sides = new JoinSides(inner ? { ...rules, sweep } : rules, context)
 
   /** Of the time Infinity, which stands for no row, it is Infinity: nothing is due. */
   function expiry(side: Side, time: number): number {
@@ -50,7 +51,6 @@ export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorCont
     const own = rows.sides[side]
     const opposite = side === LEFT ? RIGHT : LEFT
     const other = rows.sides[opposite]
-    if (inner) other.removeUpTo(lastOver(opposite, sides.watermark))
     const last = time + farthest[side]
     const row = own.add(time, value)
     for (let i = other.countBefore(time + nearest[side]); ; i++) {
@@ -63,20 +63,14 @@ export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorCont
       if (side === LEFT) sides.emit(key, value, time, other.valueAt(i), partnerTime, at)
       else sides.emit(key, other.valueAt(i), partnerTime, value, time, at)
     }
-    if (inner) {
-      if (rows.due === NOTHING_DUE) sides.schedule(key, rows, dueOf(rows))
-      return
-    }
+    if (inner) return
     const due = expiry(side, time)
     if (due < rows.due) sides.schedule(key, rows, due)
   }
 
-  /** Rows to put out need a visit for the first of them; else one for the last, which frees all (IJ-5). */
+  /** The first row to go may have to be put out. */
   function dueOf({ sides: [left, right] }: KeyRows): number {
-    const leftEnd = expiry(LEFT, left.timeAt(inner ? left.length - 1 : 0))
-    const rightEnd = expiry(RIGHT, right.timeAt(inner ? right.length - 1 : 0))
-    if (!inner || left.length === 0 || right.length === 0) return Math.min(leftEnd, rightEnd)
-    return Math.max(leftEnd, rightEnd)
+    return Math.min(expiry(LEFT, left.timeAt(0)), expiry(RIGHT, right.timeAt(0)))
   }
 
   function trim({ sides: [left, right] }: KeyRows): void {
@@ -91,10 +85,6 @@ export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorCont
   }
 
   function fire(key: Key, rows: KeyRows, time: number): void {
-    if (inner) {
-      trim(rows)
-      return
-    }
     for (const side of [LEFT, RIGHT]) {
       const buffer = rows.sides[side]
       const count = buffer.countUpTo(lastOver(side, time))

@@ -9,11 +9,14 @@
  *   JT-2  A key without rows is not kept.
  *   JT-3  What is due follows from the rows alone. It is no state: a snapshot that was taken with other
  *         bounds, or by another version of the job, cannot leave a row behind.
+ *   JT-4  Where rows go without a word, no visits are planned: all keys are looked through once in
+ *         `sweepMs` of event time, at most SWEPT_AT_ONCE keys a watermark, and all at the end of time. A key
+ *         has got a row since the last time, or lost one, so this costs a constant for each row.
  *
  * Source: Flink registers a timer per row (IntervalJoinOperator) or per key (TemporalRowTimeJoinOperator).
  */
 import { Heap } from '../../base/heap.ts'
-import { NO_TIMESTAMP } from '../../base/time.ts'
+import { addSaturating, MAX_TIMESTAMP, NO_TIMESTAMP } from '../../base/time.ts'
 import type { Key } from '../../graph/key.ts'
 import { LATE_LEFT, LATE_RIGHT, type JoinFunction } from '../../graph/join-spec.ts'
 import { MAIN, type KeySelector } from '../../graph/operator-spec.ts'
@@ -45,6 +48,9 @@ export interface KeyRows {
 }
 
 export const NOTHING_DUE = Infinity
+
+/** So that no watermark takes long, however many keys there are. */
+const SWEPT_AT_ONCE = 4096
 
 /** A visit that was planned; it is off if `rows.due` says another time by then. */
 interface Visit {
@@ -78,8 +84,13 @@ export interface JoinRules {
   dueOf(rows: KeyRows): number
   /** The watermark has reached `time`, which was due: puts out and removes what that brings about. */
   fire(key: Key, rows: KeyRows, time: number): void
-  /** Before a snapshot: removes what is over but was left for later. */
-  trim?(rows: KeyRows): void
+  /** In place of visits, where nothing is put out when rows go (JT-4). */
+  readonly sweep?: {
+    /** Event time between two sweeps. */
+    readonly everyMs: number
+    /** Removes what is over; also called before a snapshot. */
+    readonly trim: (rows: KeyRows) => void
+  }
 }
 
 export class JoinSides {
@@ -92,6 +103,9 @@ export class JoinSides {
   readonly #next: Collect
   readonly #late: readonly [Collect, Collect]
   readonly #ctx = new JoinContext()
+  /** The sweep that is under way. */
+  #sweeping: Iterator<[Key, KeyRows], void, undefined> | undefined
+  #nextSweep: number
 
   constructor(rules: JoinRules, context: OperatorContext) {
     const { output } = context
@@ -102,6 +116,7 @@ export class JoinSides {
       freezing(output.collector(LATE_LEFT), context), freezing(output.collector(LATE_RIGHT), context),
     ]
     this.#watermark = restoredWatermark(context.restored)
+    this.#nextSweep = this.#watermark
     this.#restore()
   }
 
@@ -118,7 +133,8 @@ export class JoinSides {
       onWatermark: (watermark) => {
         if (watermark <= this.#watermark) return
         this.#watermark = watermark
-        this.#visitAllDue()
+        if (this.#rules.sweep === undefined) this.#visitAllDue()
+        else this.#sweepOn(this.#rules.sweep)
         output.watermark(watermark)
       },
       onIdle: (idle) => output.idle(idle),
@@ -203,13 +219,33 @@ export class JoinSides {
     }
   }
 
+  #sweepOn({ everyMs, trim }: NonNullable<JoinRules['sweep']>): void {
+    const watermark = this.#watermark
+    if (this.#sweeping === undefined || watermark === MAX_TIMESTAMP) {
+      if (watermark < this.#nextSweep) return
+      this.#nextSweep = addSaturating(watermark, everyMs)
+      this.#sweeping = this.#keys.entries()
+    }
+    const most = watermark === MAX_TIMESTAMP ? Infinity : SWEPT_AT_ONCE
+    for (let swept = 0; swept < most; swept++) {
+      const { done, value } = this.#sweeping.next()
+      if (done === true) {
+        this.#sweeping = undefined
+        return
+      }
+      const [key, rows] = value
+      trim(rows)
+      if (rows.sides[LEFT].length + rows.sides[RIGHT].length === 0) this.#keys.delete(key)
+    }
+  }
+
   #snapshot(): OperatorSnapshot {
     const { maxParallelism } = this.#context
     const states = STATE_NAMES.map((name, side) => {
       const builder = new KeyedSnapshotBuilder({ name, kind: 'list', version: 1, maxParallelism })
       for (const [key, rows] of this.#keys.entries()) {
         const buffer = rows.sides[side as Side]
-        this.#rules.trim?.(rows)
+        this.#rules.sweep?.trim(rows)
         if (buffer.length === 0) continue
         builder.put(key, undefined, buffer.rows())
       }
@@ -230,6 +266,7 @@ export class JoinSides {
         }
       }
     })
+    if (this.#rules.sweep !== undefined) return
     for (const [key, rows] of this.#keys.entries()) this.schedule(key, rows, this.#rules.dueOf(rows))
   }
 }

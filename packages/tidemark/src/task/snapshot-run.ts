@@ -1,0 +1,157 @@
+/**
+ * From the cut of one checkpoint in one subtask to its acknowledgement: records what the barrier overtook,
+ * writes everything, answers the coordinator.
+ *
+ * Owned by the subtask, which calls `advance` at each step while something is being recorded. What it calls
+ * back comes as mail of the subtask.
+ *
+ *   SU-1  An acknowledgement is sent when all parts are written and all overtaken items are among them.
+ *   SU-2  One checkpoint at a time: a new cut, or the end of the old checkpoint, ends what was under way.
+ */
+import { describeThrown, isStreamError, reportOf, type StreamError } from '../base/errors.ts'
+import type { CheckpointId } from '../base/ids.ts'
+import { start, wait, type Done, type Fiber, type Io } from '../base/io.ts'
+import type { Ports } from '../base/ports.ts'
+import type { FromSubtask, SnapshotMetrics } from '../base/protocol.ts'
+import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { E060_SUBTASK_FAILED, E114_NOT_RECORDABLE } from './errors.ts'
+import { storeInFlight, type ChannelOrigin, type Stage } from './in-flight.ts'
+import type { InputCapture } from './input-capture.ts'
+import { resolved, writeSnapshot, type SnapshotPart, type SnapshotPlace } from './write-snapshot.ts'
+
+export interface Cut {
+  readonly id: CheckpointId
+  readonly parts: readonly SnapshotPart[]
+  /** What was restored and is not processed yet, by operator. */
+  readonly left: ReadonlyMap<string, readonly Stage[]>
+  /** What the barrier overtakes, on its way to the head of the chain; undefined: nothing. */
+  readonly capture: InputCapture | undefined
+  readonly endOfData: boolean
+  readonly timing: Omit<SnapshotMetrics, 'asyncMs' | 'bytes' | 'overtaken'>
+  /** Monotonic ms. */
+  readonly atMs: number
+}
+
+export interface SnapshotRunInit {
+  readonly name: string
+  readonly place: SnapshotPlace
+  readonly parallelism: number
+  /** The operator at the head of the chain, and where its channels come from. */
+  readonly head: { readonly operator: string; readonly origins: readonly ChannelOrigin[] }
+  readonly ports: Ports
+  send(message: FromSubtask): void
+  post(mail: () => void): void
+}
+
+export class SnapshotRun {
+  readonly #init: SnapshotRunInit
+  #writing: { readonly id: CheckpointId; readonly fiber: Fiber } | undefined
+  #capture: InputCapture | undefined
+  #recorded: Done<void> | undefined
+
+  constructor(init: SnapshotRunInit) {
+    this.#init = init
+  }
+
+  /** True if there is something to record. */
+  get ready(): boolean {
+    return this.#capture?.ready === true
+  }
+
+  begin(cut: Cut): void {
+    this.cancel()
+    const { ports } = this.#init
+    const { id, capture } = cut
+    this.#capture = capture
+    const fiber = start(writeSnapshot(this.#init.place, id, this.#withInFlight(cut)), (outcome) => {
+      this.#init.post(() => {
+        if (this.#writing?.fiber === fiber) this.#writing = undefined
+        if (!outcome.ok) {
+          const error = asStreamError(outcome.error, this.#init.name)
+          const reason = error.code === E114_NOT_RECORDABLE.definition.code ? 'not-recordable' : 'io-error'
+          this.#init.send({ kind: 'decline', id, reason, error: reportOf(error) })
+          return
+        }
+        const bytes = outcome.value.reduce((sum, segment) => sum + segment.length, 0)
+        const asyncMs = ports.clock.monotonicMs() - cut.atMs
+        const overtaken = capture === undefined ? {} : { overtaken: capture.overtaken }
+        ports.probe('task.ack.sent')
+        this.#init.send({
+          kind: 'acknowledge', id, segments: outcome.value, endOfData: cut.endOfData,
+          metrics: { ...cut.timing, asyncMs, bytes, ...overtaken },
+        })
+      })
+    })
+    if (!fiber.settled) this.#writing = { id, fiber }
+    this.advance()
+  }
+
+  /** Records what has come since. */
+  advance(): void {
+    const capture = this.#capture
+    if (capture === undefined) return
+    const failed = capture.advance()
+    if (failed !== undefined) {
+      this.cancel()
+      this.#init.send({ kind: 'decline', id: capture.id, reason: failed })
+    } else if (capture.done) {
+      this.#capture = undefined
+      this.#recorded?.({ ok: true, value: undefined })
+    }
+  }
+
+  /** The item at the head of an input channel was taken. */
+  taken(channel: number): void {
+    this.#capture?.taken(channel)
+  }
+
+  abort(id: CheckpointId): void {
+    if (this.#writing?.id === id) this.cancel()
+  }
+
+  cancel(): void {
+    this.#writing?.fiber.cancel()
+    this.#writing = undefined
+    this.#capture = undefined
+    this.#recorded = undefined
+  }
+
+  #withInFlight(cut: Cut): SnapshotPart[] {
+    const { head } = this.#init
+    const operators = new Set([...cut.left.keys(), ...(cut.capture === undefined ? [] : [head.operator])])
+    const own = new Map(cut.parts.map((part) => [part.operator, part.snapshot]))
+    return [
+      ...cut.parts.filter(({ operator }) => !operators.has(operator)),
+      ...[...operators].map((operator) => ({
+        operator, snapshot: this.#joined(operator, own.get(operator), cut, operator === head.operator ? cut.capture : undefined),
+      })),
+    ]
+  }
+
+  /** What an operator cut, with what is on its way to it. */
+  *#joined(
+    operator: string, own: SnapshotPart['snapshot'] | undefined, { left }: Cut, capture: InputCapture | undefined,
+  ): Io<OperatorSnapshot | undefined> {
+    // Begun at once: it is part of the cut.
+    const snapshot = own === undefined ? undefined : yield* resolved(own)
+    if (capture !== undefined && !capture.done) {
+      yield* wait<void>((done) => {
+        this.#recorded = done
+      })
+    }
+    const stages = [...(left.get(operator) ?? [])]
+    if (capture !== undefined && capture.overtaken > 0) {
+      const { origins } = this.#init.head
+      stages.push(capture.items.map((items, i) => ({ origin: origins[i] as ChannelOrigin, items })))
+    }
+    if (stages.length === 0) return snapshot
+    const { place: { subtask }, parallelism } = this.#init
+    const list = storeInFlight(operator, stages, { subtask, parallelism })
+    return { keyed: snapshot?.keyed ?? [], lists: [...(snapshot?.lists ?? []), list] }
+  }
+}
+
+export function asStreamError(thrown: unknown, subtask: string): StreamError {
+  if (isStreamError(thrown)) return thrown
+  return E060_SUBTASK_FAILED({ subtask, reason: describeThrown(thrown) }, { cause: thrown })
+}
