@@ -7,7 +7,8 @@
  *   PO-1  Nothing is held back over a barrier: it has no state, and a cut behind the shuffle is complete.
  *   PO-2  A part leaves before the watermark that closes its pane, so it is late nowhere.
  *   PO-3  A record whose pane is closed by the watermark of this edge, or by the one with which the window
- *         was restored, leaves at once, as it came.
+ *         was restored, leaves at once, as it came. So does every record between a restore and the next
+ *         watermark: what was on its way to the window may have closed more.
  *   PO-4  At most MOST_PARTS are held; where adding up saves too little, records leave as they come for a
  *         while, so that keys that hardly repeat cost no table.
  *
@@ -66,6 +67,7 @@ export function createPreAggregate(spec: PreAggregateSpec, context: OperatorCont
   let parts = 0
   let records = 0
   let passing = 0
+  let upToDate = context.restored === undefined
 
   function emit(pane: Pane): void {
     for (const [key, { accumulator }] of pane.parts) next(form.pack(key, accumulator), pane.start)
@@ -110,8 +112,8 @@ export function createPreAggregate(spec: PreAggregateSpec, context: OperatorCont
 
   return {
     collect(value, timestamp) {
-      if (passing > 0) {
-        passing -= 1
+      if (passing > 0 || !upToDate) {
+        if (passing > 0) passing -= 1
         pass(value, timestamp)
         return
       }
@@ -142,6 +144,7 @@ export function createPreAggregate(spec: PreAggregateSpec, context: OperatorCont
       if (parts >= MOST_PARTS) makeRoom()
     },
     onWatermark(next) {
+      upToDate = true
       if (next > watermark) watermark = next
       while (panes[0] !== undefined && panes[0].end - 1 <= watermark) {
         const closed = panes.shift() as Pane

@@ -1,6 +1,8 @@
 /**
- * The watermark of an operator as operator state: every subtask writes its own, every subtask gets all
- * and goes on from the smallest, so that no decision about lateness is taken back after a restore.
+ * The watermark of an operator as operator state: every subtask writes its own, and goes on from the smallest
+ * of those whose key groups it has now, so that no decision about lateness is taken back after a restore. In
+ * an aligned checkpoint all are the same; where barriers have overtaken records, what brings the others up to
+ * the furthest is in flight to them alone.
  *
  * Called by operators that decide by the watermark. Source: Flink keeps none; DESIGN.md §6 does.
  */
@@ -10,7 +12,7 @@ import type { ListStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
 const NAME = 'watermark'
 
 export function watermarkState(watermark: number): ListStateSnapshot {
-  return { name: NAME, redistribute: 'union', items: [watermark] }
+  return { name: NAME, redistribute: 'overlap', items: [watermark] }
 }
 
 /** MIN_TIMESTAMP if the snapshot holds none. */

@@ -6,7 +6,8 @@
  *   RS-1  Each keyed entry goes to exactly one new subtask: the owner of its key group.
  *   RS-2  'split' items: number i of the concatenation in old subtask order goes to subtask i mod
  *         parallelism; every item to exactly one. 'union' and 'in-flight' items: all to every subtask, in that order.
- *         'broadcast' items: all those of one old subtask that has any, in turn, to every subtask.
+ *         'overlap' items: to the subtasks that own a key group of their writer; if those that did have left,
+ *         all to every subtask. 'broadcast' items: all those of one old subtask that has any, in turn, to every subtask.
  *   RS-3  The result depends on the segments alone, not on the order in which they were read.
  *
  * Source: Flink StateAssignmentOperation, RoundRobinOperatorStateRepartitioner.
@@ -75,7 +76,7 @@ function collectKeyed(segments: readonly DecodedSegment[], range: KeyGroupRange)
 function collectLists(
   segments: readonly DecodedSegment[], place: RestorePlace,
 ): Map<string, readonly unknown[]> {
-  const all = new Map<string, { readonly redistribute: Redistribute; readonly parts: (readonly unknown[])[] }>()
+  const all = new Map<string, { readonly redistribute: Redistribute; readonly parts: ListPart[] }>()
   for (const segment of segments) {
     for (const { name, redistribute, items } of segment.snapshot.lists) {
       const known = all.get(name) ?? { redistribute, parts: [] }
@@ -83,7 +84,7 @@ function collectLists(
         throw disagreement(segment, `list "${name}" is described differently by two subtasks`)
       }
       all.set(name, known)
-      known.parts.push(items)
+      known.parts.push({ items, keyGroups: segment.keyGroups })
     }
   }
   const mine = new Map<string, readonly unknown[]>()
@@ -91,17 +92,29 @@ function collectLists(
   return mine
 }
 
+interface ListPart {
+  readonly items: readonly unknown[]
+  /** Undefined: its writer owned none in particular. */
+  readonly keyGroups: KeyGroupRange | undefined
+}
+
 function shareOf(
-  parts: readonly (readonly unknown[])[], redistribute: Redistribute, { subtask, parallelism }: RestorePlace,
+  parts: readonly ListPart[], redistribute: Redistribute, { subtask, parallelism, keyGroups }: RestorePlace,
 ): readonly unknown[] {
+  const everything = (): unknown[] => parts.flatMap(({ items }) => items)
   switch (redistribute) {
     case 'split':
-      return parts.flat().filter((_, i) => i % parallelism === subtask)
+      return everything().filter((_, i) => i % parallelism === subtask)
     case 'union':
     case 'in-flight':
-      return parts.flat()
+      return everything()
     case 'broadcast':
-      return parts[subtask % parts.length] ?? []
+      return parts[subtask % parts.length]?.items ?? []
+    case 'overlap': {
+      const mine = parts.filter(({ keyGroups: of }) =>
+        of === undefined || (of.start <= keyGroups.end && of.end >= keyGroups.start))
+      return mine.length === 0 ? everything() : mine.flatMap(({ items }) => items)
+    }
     default:
       return assertNever(redistribute, 'way to redistribute')
   }

@@ -97,6 +97,7 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
 
 const LIST_KINDS: Readonly<Record<Redistribute, string>> = {
   split: 'operator-list', union: 'operator-union-list', broadcast: 'operator-broadcast-list', 'in-flight': 'in-flight',
+  overlap: 'operator-overlap-list',
 }
 
 function writeList(writer: ByteWriter, list: ListStateSnapshot): StateSummary {

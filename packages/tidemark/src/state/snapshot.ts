@@ -11,9 +11,10 @@ import type { StateKind } from '../graph/state-spec.ts'
 /**
  * How list items are spread when the parallelism changes: Flink's list, union list and broadcast state.
  * 'broadcast' items are the same in every old subtask; each new one takes them from one of the old.
+ * 'overlap' items go to the new subtasks that own key groups of the one that wrote them.
  * 'in-flight' items are what was on its way to the operator: all go to every subtask, which takes its own.
  */
-export const REDISTRIBUTES = ['split', 'union', 'broadcast', 'in-flight'] as const
+export const REDISTRIBUTES = ['split', 'union', 'broadcast', 'in-flight', 'overlap'] as const
 export type Redistribute = (typeof REDISTRIBUTES)[number]
 
 export interface KeyedStateSnapshot {

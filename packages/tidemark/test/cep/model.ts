@@ -15,7 +15,7 @@ export interface ModelOutput {
   readonly records: Readonly<Record<string, unknown[]>>
 }
 
-/** Two matches of one record that only an order of ways would tell apart: nothing is promised. */
+/** Two matches of one record, or of one instant, that only an order of ways would tell apart: nothing is promised. */
 export class Ambiguous extends Error {}
 
 interface Guard {
@@ -281,7 +281,8 @@ export function modelOutputs(spec: PatternSpec, events: readonly ModelEvent[], e
       const fresh: typeof complete = []
       for (const { picked, due: own, end: atEnd } of partials(n)) {
         if (own !== due) continue
-        if (atEnd) fresh.push({ picked, parent: indexes(picked) })
+        // No record tells matches apart that time alone completes: those of one start are ambiguous.
+        if (atEnd) fresh.push({ picked, parent: [] })
         else if (!accepted(picked)) outputs.push({ tag: 'timed-out', time: due, records: recordsOf(picked) })
         ended.add(nameOf(picked))
         if (!atEnd || due >= timeOf(startOf(picked)) + withinMs) gone.add(nameOf(picked))

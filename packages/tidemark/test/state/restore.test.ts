@@ -62,6 +62,17 @@ test('RS-2: split items go round, each to exactly one subtask; union items to al
   }))
 })
 
+test('RS-2: overlap items go to those that own a key group of their writer; without a writer left, all to all', () => {
+  const lists = [[10], [20], [30], [40]]
+  const at = (parallelism: number, segments = segmentsOf([], lists, 'overlap')): unknown[] =>
+    restoreAll(segments, parallelism).map((one) => one.list('l'))
+  expect(at(4)).toEqual([[10], [20], [30], [40]])
+  expect(at(2)).toEqual([[10, 20], [30, 40]])
+  expect(at(3)).toEqual([[10, 20], [20, 30], [30, 40]])
+  expect(at(1)).toEqual([[10, 20, 30, 40]])
+  expect(at(4, segmentsOf([], lists, 'overlap').slice(1))).toEqual([[20, 30, 40], [20], [30], [40]])
+})
+
 test('RS-3: the order in which segments were read does not matter', () => {
   const segments = segmentsOf(['a', 'b', 'c', 'd'], [[1], [2, 3], [4]], 'split')
   const shape = (list: readonly DecodedSegment[]): unknown =>

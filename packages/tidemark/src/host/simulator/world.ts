@@ -94,9 +94,7 @@ export function drawWorld(seed: number): World {
     retain: 1 + random.below(3),
     restart: drawRestart(random),
     maxParallelism: random.pick([4, 16, 128]),
-    // Where all inputs may rest, the merged watermark depends on the order between channels, so after a replay it
-    // may differ between subtasks for a while, and no single one says what a cut holds.
-    ...(kind === 'silent' ? {} : drawOvertaking(seed, [0, 0, 5, 20])),
+    ...drawOvertaking(seed, [0, 0, 5, 20]),
     faults,
   }
   const { unalignedAfterMs } = plan
