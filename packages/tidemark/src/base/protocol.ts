@@ -26,7 +26,10 @@ export interface CheckpointBarrier {
 }
 
 export type ToSubtask =
-  | { readonly kind: 'trigger'; readonly barrier: CheckpointBarrier }
+  /** `suspend`: behind the barrier the source says nothing until the checkpoint is aborted. */
+  | { readonly kind: 'trigger'; readonly barrier: CheckpointBarrier; readonly suspend?: true }
+  /** The source has to end here, as if there were no more input: the largest watermark, then the end. */
+  | { readonly kind: 'drain'; readonly operator: string }
   /** The checkpoint is too old to wait for barriers: cut now, and record what is under way (FLIP-76). */
   | { readonly kind: 'overtake'; readonly barrier: CheckpointBarrier }
   /**
@@ -86,11 +89,16 @@ export type FromSubtask =
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly error: ErrorReport; readonly retryable: boolean }
 
-/** Where one operator's part of one subtask's snapshot lies, and what is in it. */
+/**
+ * Where one operator's part of one subtask's snapshot lies, and what is in it. Several of one operator and
+ * subtask are a chain, in order (state/segment-chain.ts).
+ */
 export interface StateSegment {
   readonly operator: string
   readonly subtask: number
-  /** File name inside the checkpoint's directory. */
+  /** The earlier checkpoint that wrote it; absent: the one that lists it. */
+  readonly checkpoint?: CheckpointId
+  /** File name inside that checkpoint's directory. */
   readonly file: string
   readonly offset: number
   readonly length: number

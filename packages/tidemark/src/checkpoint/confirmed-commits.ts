@@ -38,12 +38,16 @@ export class ConfirmedCommits {
   takeConfirmed(): { readonly id: CheckpointId; readonly finished: boolean } | undefined {
     const awaited = this.#awaited
     if (awaited === undefined) return undefined
-    const all = awaited.who.every((subtask) => {
-      const key = subtaskKey(subtask)
-      return this.#finished.has(key) || (this.#upTo.get(key) ?? 0) >= awaited.id
-    })
-    if (!all) return undefined
+    if (!this.covers(awaited.id, awaited.who)) return undefined
     this.#awaited = undefined
     return awaited
+  }
+
+  /** Everybody of `who` has confirmed everything up to `id`. */
+  covers(id: CheckpointId, who: readonly SubtaskId[]): boolean {
+    return who.every((subtask) => {
+      const key = subtaskKey(subtask)
+      return this.#finished.has(key) || (this.#upTo.get(key) ?? 0) >= id
+    })
   }
 }

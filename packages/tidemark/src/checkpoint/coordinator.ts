@@ -15,7 +15,9 @@
  *         repeated until one completes; `finalCommitted` waits for everybody's confirmation (D6).
  *   CC-7  A checkpoint that is older than `unalignedAfterMs` and still waited for is overtaken: each subtask
  *         that has not acknowledged is told once to wait for no barrier. Never a final one. The age is
- *         taken here, by one clock, so that it is the same for all (row B4).
+ *         taken here, by one clock, so that it is the same for all (row B4). Nor one for a savepoint.
+ *   CC-8  The sources of a last checkpoint that is asked for (suspend) stop behind its barrier; if it is
+ *         aborted they go on (row C14).
  *
  * Source: Flink CheckpointCoordinator (rows A1-A9, A11, A13, A14); decisions D5-D8.
  */
@@ -28,14 +30,14 @@ import {
 } from '../base/protocol.ts'
 import type { CheckpointOptions } from '../graph/logical-graph.ts'
 import { BackgroundWork } from './background.ts'
-import { commitManifest, markCompleted, markFinished, type CommitOutcome } from './commit-manifest.ts'
+import { markFinished } from './commit-manifest.ts'
 import { ConfirmedCommits } from './confirmed-commits.ts'
 import type { CompletedCheckpoint, CoordinatorHost, JobSummary } from './coordinator-host.ts'
-import { newestHolder } from './epochs.ts'
 import { E041_CHECKPOINTS_FAIL, E046_FENCED } from './errors.ts'
 import { FailureManager } from './failure-manager.ts'
+import { finalise, type NotCommitted } from './finalise.ts'
 import { collectGarbage } from './gc.ts'
-import { buildManifest } from './build-manifest.ts'
+import { LiveSavepoint, type SavepointOutcome } from './live-savepoint.ts'
 import type { Manifest } from './manifest.ts'
 import type { OpenedDirectory } from './open.ts'
 import { PendingCheckpoint, type AckOutcome, type Acknowledge } from './pending-checkpoint.ts'
@@ -44,9 +46,6 @@ import { writeTrace } from './trace.ts'
 
 /** A final checkpoint that failed is tried again after this long if no periodic one comes sooner. */
 const FINAL_RETRY_MS = 500
-
-type NotCommitted = Exclude<CommitOutcome, { kind: 'committed' }>
-type Finalised = { readonly kind: 'committed'; readonly manifest: Manifest } | NotCommitted
 
 export class CheckpointCoordinator {
   readonly #ports: Ports
@@ -74,6 +73,9 @@ export class CheckpointCoordinator {
   #waitForBarriers = false
   /** A final checkpoint has completed in this run: nothing more is triggered. */
   #final = false
+  /** The sources have been told to end. */
+  #draining = false
+  readonly #savepoint: LiveSavepoint
   #quiet: Done<void>[] = []
 
   constructor(init: {
@@ -97,6 +99,10 @@ export class CheckpointCoordinator {
     this.#nextId = init.opened.nextId
     this.#latest = init.opened.restore?.checkpoint
     this.#marked = init.opened.marked
+    this.#savepoint = new LiveSavepoint({
+      ports: init.ports, opened: init.opened, engine: init.job.engine,
+      confirmed: (id, who) => this.#confirmed.covers(id, who),
+    })
   }
 
   get latestComplete(): CheckpointId | undefined {
@@ -122,6 +128,7 @@ export class CheckpointCoordinator {
     this.#waitForBarriers = false
     this.#ended = new Set()
     this.#confirmed.reset()
+    this.#savepoint.restart()
     this.#collect()
     if (this.#everyMs === 0) return
     const { minPauseMs } = this.#options
@@ -144,6 +151,16 @@ export class CheckpointCoordinator {
       return
     }
     this.#pump()
+  }
+
+  /** Checkpoint, its commits, a copy of it at `path`, which is absolute. */
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    this.#savepoint.take(path, (ended) => this.request('savepoint', ended), done)
+  }
+
+  /** The sources are being told to end: the checkpoint that covers that says so. */
+  drain(): void {
+    this.#draining = true
   }
 
   onAcknowledge(from: SubtaskId, message: Acknowledge): AckOutcome {
@@ -209,6 +226,7 @@ export class CheckpointCoordinator {
     }
     if (this.#pending !== undefined) this.#abort(this.#pending, 'job-stopped', '')
     if (this.#pending !== undefined) yield* wait<void>((done) => void this.#quiet.push(done))
+    yield* this.#savepoint.end()
   }
 
   /** As `suspend`, for good: also waits for deletions and traces, so that no Io is left. */
@@ -289,7 +307,7 @@ export class CheckpointCoordinator {
     pending.state = 'waiting'
     const barrier = { id: pending.id, timestampMs: pending.triggeredAtMs }
     for (const to of pending.plan.trigger) {
-      this.#host.send(to, { kind: 'trigger', barrier })
+      this.#host.send(to, { kind: 'trigger', barrier, ...(pending.request.kind === 'final' ? { suspend: true } : {}) })
       this.#ports.probe('cp.barrier.injected')
     }
     this.#host.releaseEnumerators(pending.id)
@@ -299,7 +317,8 @@ export class CheckpointCoordinator {
 
   #armOvertaking(pending: PendingCheckpoint, barrier: CheckpointBarrier): void {
     const { unalignedAfterMs } = this.#options
-    if (unalignedAfterMs === undefined || this.#waitForBarriers || pending.request.kind === 'final') return
+    const { kind } = pending.request
+    if (unalignedAfterMs === undefined || this.#waitForBarriers || kind === 'final' || kind === 'savepoint') return
     const { clock, timers } = this.#ports
     const leftMs = pending.startedMs + unalignedAfterMs - clock.monotonicMs()
     if (leftMs <= 0) this.#overtake(pending, barrier)
@@ -319,44 +338,14 @@ export class CheckpointCoordinator {
     pending.state = 'finalising'
     pending.stopTimers()
     this.#ports.probe('cp.acks.all')
-    start(this.#finalise(pending), (outcome) => {
+    start(finalise({
+      ports: this.#ports, opened: this.#opened, host: this.#host, job: this.#job, pending,
+      draining: this.#draining, marked: this.#marked,
+    }), (outcome) => {
       if (!outcome.ok) this.#failed(pending, outcome.error, 'discard')
       else if (outcome.value.kind === 'committed') this.#completed(pending, outcome.value.manifest)
       else this.#notCommitted(pending, outcome.value)
     })
-  }
-
-  *#finalise(pending: PendingCheckpoint): Io<Finalised> {
-    try {
-      return yield* this.#underline(pending)
-    } catch (error) {
-      // A successor may have cleared our files away: then that is what happened, not a broken disk.
-      const { epoch: newest, holder } = yield* newestHolder(this.#ports.storage, this.#opened.directory)
-      if (newest !== this.#opened.epoch) return { kind: 'fenced', newest, holder }
-      throw error
-    }
-  }
-
-  *#underline(pending: PendingCheckpoint): Io<Finalised> {
-    const files = yield* this.#host.seal(pending.id)
-    const { clock } = this.#ports
-    const manifest = buildManifest({
-      pending, files, opened: this.#opened, job: this.#job,
-      completedAtMs: clock.wallMs(), tookMs: clock.monotonicMs() - pending.startedMs,
-    })
-    const outcome = yield* commitManifest(this.#ports, this.#opened.directory, manifest)
-    if (outcome.kind !== 'committed') return outcome
-    this.#opened.known.manifests.set(manifest.checkpoint, manifest)
-    if (!this.#marked) {
-      try {
-        yield* markCompleted(this.#ports, this.#opened.directory, manifest)
-        this.#marked = true
-      } catch (error) {
-        // The manifest stands, but its commits must not begin before losing it can be noticed.
-        return { kind: 'unknown', error }
-      }
-    }
-    return { kind: 'committed', manifest }
   }
 
   #completed(pending: PendingCheckpoint, manifest: Manifest): void {
@@ -376,6 +365,8 @@ export class CheckpointCoordinator {
     const inFlight = pending.inFlight ? { inFlight: true as const } : {}
     for (const to of pending.plan.wait) this.#host.send(to, { kind: 'complete', id, ...inFlight })
     this.#host.completed(summaryOf(manifest))
+    this.#marked = true
+    this.#savepoint.covers(pending.plan.wait)
     pending.request.done({ kind: 'completed', id })
     // Whoever still waits for a checkpoint has one that covers everything.
     if (final) for (const request of this.#decider.drain()) request.done({ kind: 'completed', id })
@@ -455,6 +446,7 @@ export class CheckpointCoordinator {
   // ---- commits and deletions
 
   #checkConfirmed(): void {
+    this.#savepoint.checkConfirmed()
     const final = this.#confirmed.takeConfirmed()
     if (final === undefined) return
     if (!final.finished) {
@@ -477,7 +469,8 @@ export class CheckpointCoordinator {
   #collect(): void {
     // Whatever begins from now on has this number or a higher one.
     const floor = this.#pending?.id ?? this.#nextId
-    const policy = { mine: this.#opened.epoch, retain: Math.max(1, this.#options.retain), floor }
+    const retain = Math.max(1, this.#options.retain)
+    const policy = { mine: this.#opened.epoch, retain, floor, pinned: this.#savepoint.pinned }
     this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy, this.#opened.known))
   }
 }

@@ -50,6 +50,8 @@ export interface EpochStart {
   readonly lineage: Epoch
   /** Started empty on purpose (--fresh). */
   readonly fresh: boolean
+  /** It did nothing but bring a checkpoint in from elsewhere (begin-from.ts); only its sources are compared. */
+  readonly brought?: true
   readonly job: string
   readonly maxParallelism: number
   readonly resources: readonly ResourceUse[]
@@ -144,15 +146,16 @@ export function* readStart(storage: Storage, directory: string, n: Epoch): Io<Ep
     },
     lineage: epoch(shape.integer('lineage', 1)),
     fresh: shape.boolean('fresh'),
+    ...(shape.has('brought') && shape.boolean('brought') ? { brought: true as const } : {}),
     job: shape.string('job'),
     maxParallelism: shape.integer('maxParallelism', 1),
-    resources: shape.list('resources', (item) => ({
-      operator: item.string('operator'),
-      role: item.oneOf('role', ['source', 'sink']),
-      resource: item.string('resource'),
-    })),
+    resources: shape.list('resources', readResource),
   }
 }
+
+export const readResource = (item: Shape): ResourceUse => ({
+  operator: item.string('operator'), role: item.oneOf('role', ['source', 'sink']), resource: item.string('resource'),
+})
 
 /** A record copied under another number would bend the chain. */
 function numbered(shape: Shape, n: Epoch): Epoch {

@@ -5,7 +5,7 @@
  *
  *   GC-1  A file is deleted only if it is known by name and no retained manifest refers to it. What
  *         is unknown, unreadable, of a later epoch, or numbered from `floor` on (it may be on its
- *         way) stays.
+ *         way) stays; so does what a manifest that cannot be read may refer to.
  *   GC-2  A manifest goes before its files, oldest first, and its removal is durable before the first
  *         file goes: at no instant does a manifest name a file that collection removed.
  *   GC-3  While no checkpoint is reachable nothing that was completed is deleted: after --fresh the
@@ -13,19 +13,26 @@
  *   GC-4  It stops if a later epoch was claimed.
  *   GC-5  Of the documents only those are read that the writer has neither read nor completed (RD-3): what
  *         a collection costs does not grow with what is retained.
+ *   GC-6  A checkpoint with a label is retained, whatever its age and its line. Labels come from outside at any
+ *         time: it is announced which numbers may go, and only then labels are listed for good. Who gives a
+ *         label does it the other way round (LB-3), so that at least one of the two sees the other.
  *
  * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
  */
+import { isStreamError } from '../base/errors.ts'
 import type { CheckpointId, Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
-import type { Ports } from '../base/ports.ts'
+import type { Ports, Storage } from '../base/ports.ts'
+import { E052_DISK_FULL, E056_FILE_EXISTS } from '../base/storage-errors.ts'
+import { quietly } from './document.ts'
 import { chainLimits, isReachable, stillMine } from './epochs.ts'
+import { labelsIn } from './labels.ts'
 import {
   checkpointDirectory, checkpointFile, checkpointsDirectory, epochFile, epochsDirectory, epochStartFile,
   manifestFile, parseCheckpointDirectory, parseEpochFile, parseEpochStartFile, parseManifestFile, parseStateFile,
-  parseTemporary, TRACE_FILE,
+  parseTemporary, removingFile, TRACE_FILE,
 } from './layout.ts'
-import type { Manifest } from './manifest.ts'
+import { writerOf, type Manifest } from './manifest.ts'
 import { KnownDocuments, readListed, type Facts, type Names } from './read.ts'
 import { startsOf } from './recover.ts'
 
@@ -36,6 +43,8 @@ export interface Listing extends Names {
 export interface Policy {
   readonly mine: Epoch
   readonly retain: number
+  /** Being copied: kept although there are newer ones. */
+  readonly pinned?: CheckpointId | undefined
   /** The lowest number that may be on its way. */
   readonly floor: number
 }
@@ -54,7 +63,8 @@ export interface Garbage {
 }
 
 export function classify(directory: string, facts: Facts, listing: Listing, policy: Policy): Garbage {
-  const { retained, doomed } = choose(facts, policy)
+  const { recent, retained, doomed } = choose(facts, listing, policy)
+  const inUse = filesInUse(facts, doomed)
   const kept = new Set<CheckpointId>(facts.manifests.map((fact) => fact.id))
   for (const manifest of doomed) kept.delete(manifest.checkpoint)
   const others: string[] = []
@@ -68,7 +78,7 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
   }
   for (const name of listing.root) temporary(`${directory}/${name}`, name)
 
-  const oldestKept = Math.min(policy.floor, ...retained.map((manifest) => manifest.checkpoint))
+  const oldestKept = Math.min(policy.floor, ...recent.map((manifest) => manifest.checkpoint))
   const files: { checkpoint: CheckpointId; name: string }[] = []
   const directories: CheckpointId[] = []
   for (const name of listing.checkpoints) {
@@ -79,7 +89,8 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
       continue
     }
     if (kept.has(id) || id >= policy.floor) continue
-    const inside = (listing.inside.get(id) ?? []).map((file) => ({ file, fate: fateOf(file, id, oldestKept, policy) }))
+    const inside = (listing.inside.get(id) ?? []).map((file) => (
+      { file, fate: inUse(id, file) ? 'keep' as const : fateOf(file, id, oldestKept, policy) }))
     for (const { file, fate } of inside) {
       if (fate === 'delete') files.push({ checkpoint: id, name: file })
       else if (fate === 'unknown') unknown.push(checkpointFile(directory, id, file))
@@ -99,18 +110,42 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
   }
 }
 
-function choose(facts: Facts, policy: Policy): { retained: readonly Manifest[]; doomed: readonly Manifest[] } {
+/** True of a state file that a manifest which stays refers to, or may refer to. */
+function filesInUse(facts: Facts, doomed: readonly Manifest[]): (id: CheckpointId, name: string) => boolean {
+  const listed = new Set<string>()
+  let newestDamaged = 0
+  for (const fact of facts.manifests) {
+    if (fact.kind === 'damaged') newestDamaged = fact.id
+    else if (!doomed.includes(fact.manifest)) {
+      for (const file of fact.manifest.files) listed.add(`${writerOf(fact.manifest, file)}/${file.name}`)
+    }
+  }
+  return (id, name) => parseStateFile(name) !== undefined && (id < newestDamaged || listed.has(`${id}/${name}`))
+}
+
+interface Choice {
+  /** The newest that a start would go on from. */
+  readonly recent: readonly Manifest[]
+  /** Those and the ones with a label, ascending. */
+  readonly retained: readonly Manifest[]
+  readonly doomed: readonly Manifest[]
+}
+
+function choose(facts: Facts, listing: Listing, policy: Policy): Choice {
   const limits = chainLimits(startsOf(facts))
   const readable = facts.manifests.flatMap((fact) => (fact.kind === 'readable' ? [fact.manifest] : []))
   const mine = readable.filter((manifest) => manifest.jobId === facts.identity?.jobId)
-  const retained = mine.filter((manifest) => isReachable(limits, manifest)).slice(-policy.retain)
-  const newest = retained.at(-1)?.checkpoint ?? 0
+  const recent = mine.filter((manifest) => isReachable(limits, manifest)).slice(-policy.retain)
+  const newest = recent.at(-1)?.checkpoint ?? 0
+  const labelled = new Set(labelsIn(listing.root).map((label) => label.checkpoint))
+  const retained = mine.filter((manifest) => recent.includes(manifest) || labelled.has(manifest.checkpoint) ||
+    manifest.checkpoint === policy.pinned)
   const doomed = mine.filter(
     (manifest) =>
       !retained.includes(manifest) && manifest.checkpoint < newest &&
       manifest.checkpoint < policy.floor && manifest.epoch <= policy.mine,
   )
-  return { retained, doomed }
+  return { recent, retained, doomed }
 }
 
 /** Of a file in the directory of a checkpoint that has no manifest, or whose manifest goes. */
@@ -157,6 +192,23 @@ export function* collectGarbage(
     return { kind: 'fenced', deletedManifests: 0, deletedFiles: 0 }
   }
   probe('gc.before')
+  const highest = garbage.manifests.at(-1)
+  if (highest === undefined) return yield* remove(ports, directory, garbage)
+  const removing = removingFile(directory, policy.mine, highest)
+  yield* announce(storage, removing)
+  try {
+    // Labels for good: who gives one from now on sees the announcement. One that went meanwhile still counts.
+    const root = [...new Set([...listing.root, ...((yield* storage.list(directory)) ?? [])])]
+    const report = yield* remove(ports, directory, classify(directory, facts, { ...listing, root }, policy))
+    yield* storage.unlink(removing)
+    return report
+  } catch (error) {
+    yield* quietly(storage.unlink(removing))
+    throw error
+  }
+}
+
+function* remove({ storage, probe }: GcPorts, directory: string, garbage: Garbage): Io<GcReport> {
   let step = 0
   const deleted = (): void => probe(`gc.${++step}`)
   for (const id of garbage.manifests) {
@@ -174,6 +226,17 @@ export function* collectGarbage(
     deleted()
   }
   return { kind: 'done', deletedManifests: garbage.manifests.length, deletedFiles: garbage.files.length }
+}
+
+function* announce(storage: Storage, removing: string): Io<void> {
+  try {
+    yield* storage.close(yield* storage.create(removing))
+  } catch (error) {
+    // Left by a run of this term that failed: it says the same. On a full disk nobody can give a label, and
+    // collection is what frees it.
+    const tolerated: readonly string[] = [E056_FILE_EXISTS.definition.code, E052_DISK_FULL.definition.code]
+    if (!isStreamError(error) || !tolerated.includes(error.code)) throw error
+  }
 }
 
 function* listAll({ storage }: GcPorts, directory: string): Io<Listing> {

@@ -13,11 +13,13 @@ import type { Io } from '../base/io.ts'
 import type { Storage } from '../base/ports.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
 import { decodeSegment } from '../state/snapshot-format.ts'
-import { E047_NO_SUCH_CHECKPOINT } from './errors.ts'
+import { readLabels, type Label } from './labels.ts'
 import { checkpointFile } from './layout.ts'
-import { ENUMERATOR_SUBTASK, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
+import { writerOf, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
 import { checkFiles, readFacts, readSegment, type Facts } from './read.ts'
 import { reachableManifests } from './recover.ts'
+import { isEnumerator, partsOf } from './inspection/operator-parts.ts'
+import { findManifest } from './references.ts'
 import { toPlainJson } from './plain-json.ts'
 
 export interface CheckpointLine {
@@ -33,6 +35,8 @@ export interface CheckpointLine {
   readonly reachable: boolean
   readonly latest: boolean
   readonly finished?: boolean
+  /** Names that people gave it; garbage collection keeps it for them. */
+  readonly labels?: readonly string[]
   readonly error?: ErrorReport
 }
 
@@ -50,6 +54,7 @@ export interface OperatorState {
   readonly bytes: number
   readonly subtasks: number
   readonly keyGroups?: number
+  /** What all increments of it hold: an entry that changed counts once for each that holds it. */
   readonly states: readonly {
     readonly name: string
     readonly kind: string
@@ -100,17 +105,18 @@ export function* listCheckpoints(storage: Storage, directory: string, nowMs: num
     job: facts.identity?.job,
     jobId: facts.identity?.jobId,
     epoch: facts.newestEpoch,
-    checkpoints: linesOf(facts, nowMs),
+    checkpoints: linesOf(facts, yield* readLabels(storage, directory), nowMs),
   }
 }
 
-/** `ref`: a number, `latest`, or `latest-N`. Throws E047, or the error of a damaged manifest. */
+/** `ref`: as in references.ts. Throws E047, E144, or the error of a damaged manifest. */
 export function* showCheckpoint(
   storage: Storage, directory: string, ref: string, nowMs: number,
 ): Io<CheckpointDetails> {
   const facts = yield* readFacts(storage, directory)
-  const manifest = resolve(directory, facts, ref)
-  const line = linesOf(facts, nowMs).find((candidate) => candidate.id === manifest.checkpoint) as CheckpointLine
+  const manifest = yield* findManifest(storage, directory, facts, ref)
+  const labels = yield* readLabels(storage, directory)
+  const line = linesOf(facts, labels, nowMs).find((candidate) => candidate.id === manifest.checkpoint) as CheckpointLine
   return {
     ...line,
     schema: 'tidemark.checkpoint.show/1',
@@ -140,7 +146,7 @@ export function* verifyCheckpoint(storage: Storage, directory: string, ref: stri
   }
   let manifest: Manifest | undefined
   try {
-    manifest = resolve(directory, facts, ref)
+    manifest = yield* findManifest(storage, directory, facts, ref)
   } catch (error) {
     if (!isStreamError(error) || error.kind === 'not-found') throw error
     found(error)
@@ -158,14 +164,15 @@ export function* verifyCheckpoint(storage: Storage, directory: string, ref: stri
   }
 }
 
-function* verifyFiles(
+/** Reads every file and every segment; `found` is told of each problem. */
+export function* verifyFiles(
   storage: Storage, directory: string, manifest: Manifest, found: (error: unknown) => void,
 ): Io<void> {
   const wrongSize = yield* checkFiles(storage, directory, manifest)
   if (wrongSize !== undefined) found(wrongSize)
   for (const entry of manifest.files) {
     try {
-      yield* verifyWhole(storage, checkpointFile(directory, manifest.checkpoint, entry.name), entry)
+      yield* verifyWhole(storage, checkpointFile(directory, writerOf(manifest, entry), entry.name), entry)
     } catch (error) {
       // A missing file is already reported by its size.
       if (wrongSize === undefined) found(error)
@@ -176,7 +183,7 @@ function* verifyFiles(
       const bytes = yield* readSegment(storage, directory, manifest.checkpoint, segment)
       const decoded = decodeSegment(bytes)
       if (decoded.operator === segment.operator) continue
-      const file = checkpointFile(directory, manifest.checkpoint, segment.file)
+      const file = checkpointFile(directory, writerOf(manifest, segment), segment.file)
       const what = `it holds state of "${decoded.operator}" instead of "${segment.operator}"`
       found(E057_CORRUPT_STATE({ file, offset: segment.offset, what }))
     } catch (error) {
@@ -201,12 +208,14 @@ function* verifyWhole(storage: Storage, path: string, entry: FileEntry): Io<void
   )
 }
 
-function linesOf(facts: Facts, nowMs: number): CheckpointLine[] {
+function linesOf(facts: Facts, allLabels: readonly Label[], nowMs: number): CheckpointLine[] {
   const reachable = new Set(reachableManifests(facts))
   const latest = reachableManifests(facts).at(-1)?.checkpoint
   return facts.manifests.map((fact) => {
+    const names = allLabels.filter(({ checkpoint }) => checkpoint === fact.id).map(({ name }) => name)
+    const labels = names.length === 0 ? {} : { labels: names }
     if (fact.kind === 'damaged') {
-      return { id: fact.id, kind: 'damaged', reachable: false, latest: false, error: reportOf(fact.error) }
+      return { id: fact.id, kind: 'damaged', reachable: false, latest: false, ...labels, error: reportOf(fact.error) }
     }
     const { manifest } = fact
     return {
@@ -221,23 +230,9 @@ function linesOf(facts: Facts, nowMs: number): CheckpointLine[] {
       reachable: reachable.has(manifest),
       latest: manifest.checkpoint === latest,
       finished: manifest.finished,
+      ...labels,
     }
   })
-}
-
-function resolve(directory: string, facts: Facts, ref: string): Manifest {
-  const reachable = reachableManifests(facts)
-  const back = /^latest(?:-([0-9]{1,4}))?$/.exec(ref)
-  const fact = back === null
-    ? facts.manifests.find((candidate) => String(candidate.id) === ref)
-    : undefined
-  if (fact?.kind === 'damaged') throw fact.error
-  // The newest one counts as the latest even where it cannot be read, as it does at a start.
-  const newest = facts.manifests.at(-1)
-  if (ref === 'latest' && newest?.kind === 'damaged') throw newest.error
-  const manifest = back === null ? fact?.manifest : reachable.at(-1 - Number(back[1] ?? 0))
-  if (manifest !== undefined) return manifest
-  throw E047_NO_SUCH_CHECKPOINT({ directory, ref, present: facts.manifests.map((candidate) => candidate.id) })
 }
 
 function* operatorsOf(storage: Storage, directory: string, manifest: Manifest): Io<OperatorState[]> {
@@ -254,12 +249,15 @@ function* operatorsOf(storage: Storage, directory: string, manifest: Manifest): 
         sum.bytes += state.bytes
       }
     }
-    const groups = segments.flatMap((segment) => (segment.keyGroups === undefined ? [] : [segment.keyGroups]))
-    const lists = yield* listsOf(storage, directory, manifest.checkpoint, segments)
+    const parts = partsOf(manifest, operator)
+    const groups = parts.flatMap(({ keyGroups }) => (keyGroups === undefined ? [] : [keyGroups]))
+    // Each checkpoint writes its lists anew.
+    const own = segments.filter(({ checkpoint }) => checkpoint === undefined)
+    const lists = yield* listsOf(storage, directory, manifest.checkpoint, own)
     operators.push({
       operator,
       bytes: segments.reduce((sum, segment) => sum + segment.length, 0),
-      subtasks: segments.filter((segment) => segment.subtask !== ENUMERATOR_SUBTASK).length,
+      subtasks: parts.filter((part) => !isEnumerator(part)).length,
       ...(groups.length === 0
         ? {}
         : { keyGroups: groups.reduce((sum, range) => sum + range.end - range.start + 1, 0) }),

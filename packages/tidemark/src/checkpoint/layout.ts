@@ -9,7 +9,14 @@
  *   DIR/checkpoints/<id>/trace.jsonl          what happened, for people
  *   DIR/completed-<lineage>                   this lineage has completed a checkpoint
  *   DIR/finished-<lineage>-<id>               the job ended with that checkpoint, all is committed
+ *   DIR/origin.json                           what this directory was begun from, if from elsewhere
+ *   DIR/label-<id>-<name>                     somebody gave that checkpoint a name: it is kept
  *   .tmp-e<epoch>-<what>-<salt>               in any of them: not yet claimed
+ *   .tmp-e<epoch>-removing-<id>               checkpoints up to that one may be on their way out
+ *
+ *   SAVEPOINT/savepoint.json                  says that the savepoint is whole; claimed by link(), last
+ *   SAVEPOINT/checkpoints/…                   one checkpoint, named as in a state directory
+ *   SAVEPOINT/.taking                         somebody writes here, or died while doing so
  *
  * Called by everything in checkpoint/.
  *
@@ -22,6 +29,10 @@
 import type { CheckpointId, Epoch } from '../base/ids.ts'
 
 export const jobFile = (dir: string): string => `${dir}/job.json`
+export const ORIGIN_FILE = 'origin.json'
+export const originFile = (dir: string): string => `${dir}/${ORIGIN_FILE}`
+export const savepointFile = (dir: string): string => `${dir}/savepoint.json`
+export const takingFile = (dir: string): string => `${dir}/.taking`
 export const epochsDirectory = (dir: string): string => `${dir}/epochs`
 export const epochFile = (dir: string, n: number): string => `${dir}/epochs/${n}.json`
 export const epochStartFile = (dir: string, n: number): string => `${dir}/epochs/${n}.start.json`
@@ -35,10 +46,14 @@ export const TRACE_FILE = 'trace.jsonl'
 export const completedFile = (dir: string, lineage: number): string => `${dir}/completed-${lineage}`
 export const finishedFile = (dir: string, lineage: number, id: number): string =>
   `${dir}/finished-${lineage}-${id}`
+export const labelFile = (dir: string, id: number, name: string): string => `${dir}/label-${id}-${name}`
 export const temporaryName = (epoch: number, what: string, salt: number): string =>
   `.tmp-e${epoch}-${what}-${salt.toString(36)}`
+export const removingFile = (dir: string, epoch: number, id: number): string => `${dir}/.tmp-e${epoch}-removing-${id}`
 
 const NUMBER = '(0|[1-9][0-9]{0,15})'
+/** Lower case alone: some file systems do not tell the cases apart. */
+const LABEL = '[a-z0-9][a-z0-9._-]{0,63}'
 const PATTERNS = {
   epoch: new RegExp(`^${NUMBER}\\.json$`),
   epochStart: new RegExp(`^${NUMBER}\\.start\\.json$`),
@@ -48,6 +63,9 @@ const PATTERNS = {
   temporary: new RegExp(`^\\.tmp-e${NUMBER}-[a-z0-9-]+$`),
   completed: new RegExp(`^completed-${NUMBER}$`),
   finished: new RegExp(`^finished-${NUMBER}-${NUMBER}$`),
+  label: new RegExp(`^label-${NUMBER}-(${LABEL})$`),
+  removing: new RegExp(`^\\.tmp-e${NUMBER}-removing-${NUMBER}$`),
+  labelName: new RegExp(`^${LABEL}$`),
 } as const
 
 function numberIn(pattern: RegExp, name: string, group = 1): number | undefined {
@@ -82,4 +100,12 @@ export function parseFinished(name: string): { lineage: number; checkpoint: numb
   const lineage = numberIn(PATTERNS.finished, name)
   const checkpoint = numberIn(PATTERNS.finished, name, 2)
   return lineage === undefined || checkpoint === undefined ? undefined : { lineage, checkpoint }
+}
+/** The highest number that may be on its way out. */
+export const parseRemoving = (name: string): number | undefined => numberIn(PATTERNS.removing, name, 2)
+export const isLabelName = (name: string): boolean => PATTERNS.labelName.test(name)
+export function parseLabel(name: string): { checkpoint: CheckpointId; name: string } | undefined {
+  const checkpoint = positive(numberIn(PATTERNS.label, name)) as CheckpointId | undefined
+  const label = PATTERNS.label.exec(name)?.[2]
+  return checkpoint === undefined || label === undefined ? undefined : { checkpoint, name: label }
 }

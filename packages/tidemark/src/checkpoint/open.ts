@@ -110,7 +110,8 @@ function* begin(
   return { kind: 'opened', opened }
 }
 
-function* prepare(ports: OpenPorts, directory: string): Io<void> {
+/** Also called before a checkpoint is brought in from elsewhere (begin-from.ts). */
+export function* prepare(ports: OpenPorts, directory: string): Io<void> {
   const { storage } = ports
   yield* makeDurableDirectory(storage, directory)
   yield* storage.makeDirectory(epochsDirectory(directory))
@@ -186,7 +187,7 @@ function* look(ports: OpenPorts, directory: string, options: OpenOptions, known:
   return { kind: 'go', facts, identity, decision }
 }
 
-function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<void> {
+export function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<void> {
   const hex = (): string => ports.random.uint32().toString(16).padStart(8, '0')
   const identity: JobIdentity = { jobId: `${hex()}${hex()}`, job, createdAtMs: ports.clock.wallMs() }
   const at = { directory, temporary: temporaryName(0, 'job', ports.random.uint32()), path: jobFile(directory) }

@@ -63,7 +63,8 @@ export class PendingCheckpoint {
   }
   /** Something that a barrier overtook is part of it. */
   get inFlight(): boolean {
-    return this.#segments.some(({ states }) => states.some(({ kind }) => kind === 'in-flight'))
+    return this.#segments.some(({ checkpoint, states }) =>
+      checkpoint === undefined && states.some(({ kind }) => kind === 'in-flight'))
   }
   get acknowledged(): number {
     return this.#acknowledged.size

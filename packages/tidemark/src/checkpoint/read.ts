@@ -21,10 +21,10 @@ import { E057_CORRUPT_STATE } from '../state/errors.ts'
 import { parseDocument } from './document.ts'
 import { readStart, type EpochStart } from './epochs.ts'
 import {
-  ascending, checkpointFile, checkpointsDirectory, epochsDirectory, jobFile, manifestFile, parseCheckpointDirectory,
-  parseCompleted, parseEpochFile, parseEpochStartFile, parseFinished, parseManifestFile,
+  ascending, checkpointFile, checkpointsDirectory, epochsDirectory, jobFile, manifestFile, ORIGIN_FILE,
+  parseCheckpointDirectory, parseCompleted, parseEpochFile, parseEpochStartFile, parseFinished, parseManifestFile,
 } from './layout.ts'
-import { parseManifest, type Manifest } from './manifest.ts'
+import { parseManifest, writerOf, type Manifest } from './manifest.ts'
 import { Shape } from './shape.ts'
 
 export type EpochFact =
@@ -52,6 +52,8 @@ export interface Facts {
   readonly highestId: number
   readonly completedLineages: readonly number[]
   readonly finished: readonly { readonly lineage: number; readonly checkpoint: number }[]
+  /** It was to begin with a checkpoint from elsewhere (begin-from.ts). */
+  readonly begunFrom?: true
 }
 
 /** Repeats an operation that only reads. */
@@ -168,6 +170,7 @@ function* factsOf(reading: Reading, names: Names, tolerant: boolean): Io<Facts |
     highestId: Math.max(0, ...ids, ...directories, ...restored),
     completedLineages: names.root.map(parseCompleted).filter((n) => n !== undefined),
     finished: names.root.map(parseFinished).filter((mark) => mark !== undefined),
+    ...(names.root.includes(ORIGIN_FILE) ? { begunFrom: true as const } : {}),
   }
 }
 
@@ -226,7 +229,7 @@ export function* checkFiles(
   storage: Storage, directory: string, manifest: Manifest, retry: Retry = noRetry,
 ): Io<StreamError | undefined> {
   for (const entry of manifest.files) {
-    const path = checkpointFile(directory, manifest.checkpoint, entry.name)
+    const path = checkpointFile(directory, writerOf(manifest, entry), entry.name)
     const info = yield* retry(() => storage.stat(path))
     const size = info === undefined || info.isDirectory ? undefined : info.sizeBytes
     if (size === entry.length) continue
@@ -241,11 +244,14 @@ export function* checkFiles(
   return undefined
 }
 
-/** The bytes of one segment; E057 if they are short or their checksum does not hold. */
+/** What is needed of a storage to read a file that is known to be there. */
+export type Reader = Pick<Storage, 'openRead' | 'read' | 'close'>
+
+/** The bytes of one segment of a checkpoint; E057 if they are short or their checksum does not hold. */
 export function* readSegment(
-  storage: Storage, directory: string, checkpoint: CheckpointId, segment: StateSegment, retry: Retry = noRetry,
+  storage: Reader, directory: string, checkpoint: CheckpointId, segment: StateSegment, retry: Retry = noRetry,
 ): Io<Uint8Array> {
-  const path = checkpointFile(directory, checkpoint, segment.file)
+  const path = checkpointFile(directory, segment.checkpoint ?? checkpoint, segment.file)
   const bytes = yield* retry(() => readRange(storage, path, segment.offset, segment.length))
   const what = bytes.length !== segment.length
     ? `${segment.length} bytes should follow, ${bytes.length} do`
@@ -259,7 +265,7 @@ export function* readSegment(
   )
 }
 
-function* readRange(storage: Storage, path: string, offset: number, length: number): Io<Uint8Array> {
+function* readRange(storage: Reader, path: string, offset: number, length: number): Io<Uint8Array> {
   const file = yield* storage.openRead(path)
   try {
     return yield* storage.read(file, offset, length)

@@ -10,6 +10,8 @@
  *         without it is restored, so that its commits are made up for.
  *   RV-5  A file whose name is gone is noticed by what refers to it: a manifest of a later term than any
  *         that is recorded, and a mark of the end above the newest manifest, refuse the start.
+ *   RV-6  A directory that was to begin with a checkpoint from elsewhere, and does not hold it yet, never
+ *         starts empty.
  *
  * Source: decisions D4, D5; FLINK-22502, FLINK-34518.
  */
@@ -20,6 +22,7 @@ import {
   E034_MAX_PARALLELISM_CHANGED, E035_RESOURCE_CHANGED, E036_OTHER_JOB, E044_STATE_GONE, E045_NEWEST_UNREADABLE,
   E047_NO_SUCH_CHECKPOINT, E050_DOCUMENT_DAMAGED,
 } from './errors.ts'
+import { E119_BEGIN_AGAIN } from './errors-savepoint.ts'
 import { epochStartFile, manifestFile } from './layout.ts'
 import type { Manifest } from './manifest.ts'
 import type { Facts } from './read.ts'
@@ -132,6 +135,9 @@ function startEmpty(directory: string, facts: Facts, last: EpochStart | undefine
     const trace = `${file}: ${MISSING_AT_END}`
     return { kind: 'refuse', error: E044_STATE_GONE({ directory, trace }, { place: { file, checkpoint } }) }
   }
+  if (facts.begunFrom === true && (last === undefined || last.brought === true)) {
+    return { kind: 'refuse', error: E119_BEGIN_AGAIN({ directory }) }
+  }
   if (restored === null && !facts.completedLineages.some(ofLineage)) return { kind: 'start-empty' }
   const trace = restored === null
     ? 'the directory is marked as having completed one'
@@ -162,6 +168,8 @@ export function checkIdentity(
   if (stored.job !== now.job) return E036_OTHER_JOB({ directory, stored: stored.job, now: now.job })
   if (fresh || stored.last === undefined) return undefined
   for (const before of stored.last.resources) {
+    // A new line writes where it likes.
+    if (stored.last.brought === true && before.role === 'sink') continue
     const after = now.resources.find((use) => use.operator === before.operator && use.role === before.role)
     if (after === undefined || after.resource === before.resource) continue
     return E035_RESOURCE_CHANGED(

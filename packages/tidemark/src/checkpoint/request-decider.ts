@@ -3,7 +3,7 @@
  *
  * Owned by the coordinator.
  *
- *   RQ-1  final before user before periodic, then the older one first.
+ *   RQ-1  final before savepoint before user before periodic, then the older one first.
  *   RQ-2  A periodic request is never kept: if it cannot begin it is skipped, so that a slow disk
  *         makes checkpoints rarer and never lets them pile up (F39).
  *   RQ-3  The minimum pause counts from the last completion and holds for periodic requests only.
@@ -15,7 +15,7 @@ import type { CheckpointFailureReason } from '../base/protocol.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import type { StreamError } from '../base/errors.ts'
 
-export type RequestKind = 'periodic' | 'user' | 'final'
+export type RequestKind = 'periodic' | 'user' | 'savepoint' | 'final'
 
 export type RequestOutcome =
   | { readonly kind: 'completed'; readonly id: CheckpointId }
@@ -36,7 +36,7 @@ export type Verdict =
   | { readonly kind: 'skipped'; readonly reason: 'minimum-pause' | 'too-many-requests'; readonly retryInMs?: number }
 
 const MOST_REQUESTS = 1_000
-const RANK: Readonly<Record<RequestKind, number>> = { final: 0, user: 1, periodic: 2 }
+const RANK: Readonly<Record<RequestKind, number>> = { final: 0, savepoint: 1, user: 2, periodic: 3 }
 
 export class RequestDecider {
   readonly #minPauseMs: number

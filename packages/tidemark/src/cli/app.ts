@@ -21,6 +21,8 @@ import { durationMs, type Duration } from '../base/duration.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { GraphFlags } from './graph.ts'
+import { checkpointInspection, STATE_COMMANDS, stateRoutes } from './inspect-commands.ts'
+import { savepoint, stop } from './line-commands.ts'
 import type { RunFlags } from './run.ts'
 import { ENGINE_SETTINGS } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -37,8 +39,8 @@ export interface CliContext extends CommandContext {
   readonly usage: (error: StreamError) => void
 }
 
-export const COMMANDS = ['run', 'top', 'graph', 'checkpoint', 'version', 'help'] as const
-export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify'] as const
+export const COMMANDS = ['run', 'stop', 'savepoint', 'top', 'graph', 'checkpoint', 'state', 'version', 'help'] as const
+export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify', 'diff', 'label', 'labels', 'unlabel'] as const
 
 const text = (input: string): string => input
 
@@ -97,6 +99,13 @@ const run = buildCommand<RunFlags, [string], CliContext>({
       },
       config: CONFIG,
       fresh: { kind: 'boolean', default: false, withNegated: false, brief: 'start empty although there are checkpoints' },
+      from: {
+        kind: 'parsed', parse: text, optional: true, placeholder: 'path',
+        brief: 'begin an empty state directory with a savepoint, or with another state directory',
+      },
+      copy: {
+        kind: 'boolean', default: true, withNegated: false, brief: 'with --from: what is begun from is only read (the default)',
+      },
       takeOver: {
         kind: 'boolean', default: false, withNegated: false,
         brief: 'take the state directory from a process that holds it but is stopped',
@@ -112,8 +121,10 @@ const run = buildCommand<RunFlags, [string], CliContext>({
 Example
   tidemark run examples/flights/job.ts --state .tidemark/flights -c out=out/flights -c checkpointEvery=200ms
 
+  tidemark run job.ts --state .tidemark/next --from backup/before-deploy -c out=out/next
+
 Stopping
-  Ctrl-C or SIGTERM stops with a final checkpoint; a second one stops at once.
+  Ctrl-C, SIGTERM or tidemark stop stops with a final checkpoint; a second signal stops at once.
   The same command goes on where it stopped, also after kill -9.
 
 Settings of the engine (all others belong to the job)
@@ -184,65 +195,72 @@ Examples
 })
 
 const CHECKPOINT_FLAGS = {
-  state: { kind: 'parsed', parse: text, placeholder: 'dir', brief: 'state directory' },
+  state: { kind: 'parsed', parse: text, optional: true, placeholder: 'dir', brief: 'state directory, if it is not named first' },
   json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' },
 } as const
 
-const REF = {
+const STATE_DIRECTORY = {
+  brief: 'state directory or savepoint', parse: text, placeholder: 'dir', optional: true,
+} as const
+
+const CHECKPOINT = {
   kind: 'tuple',
   parameters: [
-    { brief: 'latest (the default), latest-1, or a number', parse: text, placeholder: 'ref', default: 'latest' },
+    { ...STATE_DIRECTORY, brief: 'state directory or savepoint; with --state, the ref' },
+    { brief: 'latest (the default), latest-1, a number, or @label', parse: text, placeholder: 'ref', optional: true },
   ],
 } as const
 
-const list = buildCommand<CheckpointFlags, [], CliContext>({
+type Optional = string | undefined
+
+const list = buildCommand<CheckpointFlags, [Optional], CliContext>({
   loader: async () => {
     const { listCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags) {
-      await this.guard(() => listCommand(flags, this.terminal))
+    return async function (this: CliContext, flags, directory) {
+      await this.guard(() => listCommand(directory, flags, this.terminal))
     }
   },
-  parameters: { flags: CHECKPOINT_FLAGS },
+  parameters: { positional: { kind: 'tuple', parameters: [STATE_DIRECTORY] }, flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'list the completed checkpoints of a state directory',
     fullDescription: 'Lists the completed checkpoints. The job\'s code is not needed.\n\n' +
-      'Example\n  tidemark checkpoint list --state .tidemark/flights',
+      'Example\n  tidemark checkpoint list .tidemark/flights',
   },
 })
 
-const show = buildCommand<CheckpointFlags, [string], CliContext>({
+const show = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
   loader: async () => {
     const { showCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags, ref) {
-      await this.guard(() => showCommand(ref, flags, this.terminal))
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => showCommand(given, flags, this.terminal))
     }
   },
-  parameters: { positional: REF, flags: CHECKPOINT_FLAGS },
+  parameters: { positional: CHECKPOINT, flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'show what one checkpoint holds',
     fullDescription: 'Shows operators, states, sizes and positions of one checkpoint.\n\n' +
-      'Example\n  tidemark checkpoint show latest --state .tidemark/flights --json',
+      'Example\n  tidemark checkpoint show .tidemark/flights latest --json',
   },
 })
 
-const verify = buildCommand<CheckpointFlags, [string], CliContext>({
+const verify = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
   loader: async () => {
     const { verifyCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags, ref) {
-      await this.guard(() => verifyCommand(ref, flags, this.terminal))
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => verifyCommand(given, flags, this.terminal))
     }
   },
-  parameters: { positional: REF, flags: CHECKPOINT_FLAGS },
+  parameters: { positional: CHECKPOINT, flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'read every file of a checkpoint and check it',
     fullDescription: 'Reads every file of one checkpoint and compares length and checksum: for backups.\n' +
       'Exit code 0 if all is well, 4 if something is damaged.\n\n' +
-      'Example\n  tidemark checkpoint verify latest --state .tidemark/flights',
+      'Example\n  tidemark checkpoint verify .tidemark/flights latest',
   },
 })
 
 const checkpoint = buildRouteMap<string, CliContext>({
-  routes: { list, show, verify },
+  routes: { list, show, verify, ...checkpointInspection },
   docs: { brief: 'look into the checkpoints of a state directory' },
 })
 
@@ -269,7 +287,7 @@ function applicationText(context: CliContext): ApplicationText {
   return {
     ...text_en,
     noCommandRegisteredForInput: ({ input, corrections }) => {
-      const near = didYouMean(input, [...COMMANDS, ...CHECKPOINT_COMMANDS]) ?? corrections[0]
+      const near = didYouMean(input, [...COMMANDS, ...CHECKPOINT_COMMANDS, ...STATE_COMMANDS]) ?? corrections[0]
       const looksLikeFile = /[./]/.test(input)
       return usage(`There is no command "${input}".${near === undefined ? '' : ` Did you mean "${near}"?`}`, [
         ...(looksLikeFile ? [`to run a job file: tidemark run ${input}`] : []),
@@ -311,7 +329,7 @@ function describeParseError(error: unknown): { problem: string; hints: readonly 
 
 export function buildCli(context: CliContext): Application<CliContext> {
   const root = buildRouteMap<string, CliContext>({
-    routes: { run, top, graph, checkpoint, version },
+    routes: { run, stop, savepoint, top, graph, checkpoint, state: stateRoutes, version },
     docs: { brief: 'Stateful stream processing inside your Node process, with consistent checkpoints.' },
   })
   return buildApplication<CliContext>(root, {

@@ -3,26 +3,30 @@
  *
  * Called by app.ts; reads through checkpoint/inspect.ts and never writes.
  */
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { start, type Io } from '../base/io.ts'
 import {
-  listCheckpoints, showCheckpoint, verifyCheckpoint, type CheckpointDetails, type CheckpointLine, type OperatorState,
+  listCheckpoints, showCheckpoint, verifyCheckpoint, type CheckpointDetails, type CheckpointLine, type CheckpointVerification,
+  type OperatorState,
 } from '../checkpoint/inspect.ts'
+import { isSavepoint, verifySavepoint } from '../checkpoint/savepoint.ts'
 import { nodeStorage } from '../host/node-storage.ts'
-import { E099_NOT_FOUND } from '../host/load/errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
+import { directoryFrom, placeFrom } from './place.ts'
 import { renderError } from './render-error.ts'
 import type { Terminal } from './terminal.ts'
 
+export { stateDirectory } from './place.ts'
+
 export interface CheckpointFlags {
-  readonly state: string
+  readonly state?: string
   readonly json: boolean
 }
 
-export async function listCommand(flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
-  const directory = stateDirectory(flags.state)
+export async function listCommand(
+  given: string | undefined, flags: CheckpointFlags, terminal: Terminal,
+): Promise<ExitCode> {
+  const directory = directoryFrom(given, flags.state)
   const list = await finished(listCheckpoints(nodeStorage(), directory, Date.now()))
   if (flags.json) {
     terminal.data(JSON.stringify(list))
@@ -38,17 +42,25 @@ export async function listCommand(flags: CheckpointFlags, terminal: Terminal): P
   return EXIT.ok
 }
 
-export async function showCommand(ref: string, flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
-  const directory = stateDirectory(flags.state)
+function* verify(directory: string, ref: string): Io<CheckpointVerification> {
+  const storage = nodeStorage()
+  const whole = ref === 'latest' && (yield* isSavepoint(storage, directory))
+  return yield* whole ? verifySavepoint(storage, directory) : verifyCheckpoint(storage, directory, ref)
+}
+
+type Given = readonly [string | undefined, string | undefined]
+
+export async function showCommand(given: Given, flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
+  const { directory, ref } = placeFrom(...given, flags.state)
   const details = await finished(showCheckpoint(nodeStorage(), directory, ref, Date.now()))
   if (flags.json) terminal.data(JSON.stringify(details))
   else for (const line of detailLines(details, terminal)) terminal.data(line)
   return EXIT.ok
 }
 
-export async function verifyCommand(ref: string, flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
-  const directory = stateDirectory(flags.state)
-  const result = await finished(verifyCheckpoint(nodeStorage(), directory, ref))
+export async function verifyCommand(given: Given, flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
+  const { directory, ref } = placeFrom(...given, flags.state)
+  const result = await finished(verify(directory, ref))
   if (flags.json) {
     terminal.data(JSON.stringify(result))
   } else if (result.ok) {
@@ -59,16 +71,6 @@ export async function verifyCommand(ref: string, flags: CheckpointFlags, termina
       `${result.problems.length === 1 ? 'problem' : 'problems'}`)
   }
   return result.ok ? EXIT.ok : EXIT.stateIncompatible
-}
-
-/** Of an argument; throws E099 where there is none. */
-export function stateDirectory(given: string): string {
-  const path = resolve(given)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
-  throw E099_NOT_FOUND({
-    what: 'state directory', path,
-    hints: ['give the directory that `tidemark run` was given as --state', 'its default is .tidemark/<job>'],
-  })
 }
 
 /** The one place where the command line waits for the core's I/O. */
@@ -96,6 +98,11 @@ function lineCells(line: CheckpointLine): string[] {
 }
 
 function remarkOf(line: CheckpointLine): string {
+  const labels = (line.labels ?? []).map((label) => `@${label}`).join(' ')
+  return [labels, statusOf(line)].filter((part) => part !== '').join('  ')
+}
+
+function statusOf(line: CheckpointLine): string {
   if (line.error !== undefined) return `${line.error.code} ${line.error.what}`
   if (!line.reachable) return 'of a process that had been succeeded: never restored'
   return line.latest ? '← the next run goes on from here' : ''

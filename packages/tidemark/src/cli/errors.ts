@@ -1,5 +1,5 @@
 /**
- * Errors of the command line: E091-E097.
+ * Errors of the command line: E091-E097, E157.
  *
  * Everything a user can get wrong before a job runs, and what the platform cannot give us.
  */
@@ -41,6 +41,12 @@ export const E095_COMMAND_LINE = defineError<{ problem: string; hints: readonly 
   code: 'E095', kind: 'usage', retryable: false, title: 'The command line was not understood',
   what: (d) => d.problem,
   fix: (d) => d.hints,
+})
+
+export const E157_NOBODY_RUNS = defineError<{ directory: string }>({
+  code: 'E157', kind: 'not-found', retryable: false, title: 'Nobody runs this job',
+  what: (d) => `No process runs the job of ${d.directory}: there is nothing to stop.`,
+  fix: () => ['see what it has: tidemark checkpoint list DIR', 'for a copy of its state: tidemark savepoint DIR'],
 })
 
 export const E096_BAD_SETTING = defineError<{ given: string; expected: string; example: string }>({

@@ -9,16 +9,32 @@ export function overview(terminal: Terminal, version: string): string {
 ${bold('Commands')}
   run <file>            run a job until its input ends; the same command resumes it
                         ${dim('tidemark run examples/flights/job.ts --state .tidemark/flights -c out=out/flights')}
+  stop <dir>            stop it with a last checkpoint; --drain lets all windows fire
+                        ${dim('tidemark stop .tidemark/flights')}
+  savepoint <dir>       copy its state into a directory that can be moved and kept
+                        ${dim('tidemark savepoint .tidemark/flights --to backup/flights')}
   top <dir>             watch what a running job does
                         ${dim('tidemark top .tidemark/flights')}
   graph <file>          show what a job does, without running it
                         ${dim('tidemark graph examples/flights/job.ts --mermaid')}
   checkpoint list       list the completed checkpoints of a state directory
-                        ${dim('tidemark checkpoint list --state .tidemark/flights')}
+                        ${dim('tidemark checkpoint list .tidemark/flights')}
   checkpoint show       show what one of them holds
-                        ${dim('tidemark checkpoint show latest --state .tidemark/flights')}
+                        ${dim('tidemark checkpoint show .tidemark/flights latest')}
   checkpoint verify     read every file of one of them and check it
-                        ${dim('tidemark checkpoint verify latest-1 --state .tidemark/flights')}
+                        ${dim('tidemark checkpoint verify .tidemark/flights latest-1')}
+  checkpoint diff       show what has changed between two of them
+                        ${dim('tidemark checkpoint diff .tidemark/flights latest-1 latest')}
+  checkpoint label      give one a name; it is kept as long as it has one (labels, unlabel)
+                        ${dim('tidemark checkpoint label .tidemark/flights latest before-deploy')}
+  state list            list operators and their states
+                        ${dim('tidemark state list .tidemark/flights')}
+  state get             print what one key holds
+                        ${dim('tidemark state get .tidemark/flights per-hour window JFK')}
+  state query           print entries that fit a filter, or an SQL query over them
+                        ${dim('tidemark state query .tidemark/flights per-hour window --prefix J')}
+  state export          write state as sorted JSON lines
+                        ${dim('tidemark state export .tidemark/flights --to flights.jsonl')}
   version               print the version
                         ${dim('tidemark version --json')}
   help [command]        this page, or one command in full

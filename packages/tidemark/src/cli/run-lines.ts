@@ -91,9 +91,15 @@ export function outcomeLines(
       if (late > 0) counts.push(`${formatCount(late)} late`)
       if (invalid > 0) counts.push(`${formatCount(invalid)} invalid`)
       const last = outcome.checkpoint === undefined ? '' : ` · final checkpoint #${outcome.checkpoint}`
-      return [`  ${ok} ${job} is finished: ${counts.join(', ')}${last} · ${formatAge(tookMs)}`]
+      const facts = `${counts.join(', ')}${last} · ${formatAge(tookMs)}`
+      if (outcome.drained === true) return drainedLines(`  ${ok} ${job} was drained: ${facts}`)
+      return [`  ${ok} ${job} is finished: ${facts}`]
     }
     case 'already-finished':
+      if (outcome.drained === true) {
+        const { checkpoint } = outcome
+        return drainedLines(`  ${ok} ${job} was drained, with checkpoint #${checkpoint}: there is nothing left to do.`)
+      }
       return [
         `  ${ok} ${job} is finished already, with checkpoint #${outcome.checkpoint}: there is nothing left to do.`,
         '    To run it again from the beginning use another --state and another output.',
@@ -108,6 +114,13 @@ export function outcomeLines(
       return [`  ${job} was ended at once. The same command goes on from its last checkpoint.`]
   }
 }
+
+const drainedLines = (head: string): string[] => [
+  head,
+  '    Its input was declared to have ended: all windows have fired, also half full ones. Going on would count',
+  '    the rest of the input in windows that have spoken already. To read on, begin from a checkpoint or savepoint',
+  '    taken before the drain, or from the beginning, with another --state and another output.',
+]
 
 function bound(terminal: Terminal): { style: Terminal['style'] } {
   return { style: (style, text) => terminal.style(style, text) }

@@ -13,6 +13,7 @@ import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
 import { reportOf } from '../base/errors.ts'
 import { startJob, type JobEvent, type RunOutcome } from '../host/run.ts'
+import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, type ExitCode } from './exit-codes.ts'
 import { loadJob, parseAddress, type JobAddress } from '../host/load/load-job.ts'
 import { PidFile } from './pid-file.ts'
@@ -30,12 +31,20 @@ export interface RunFlags {
   readonly workers?: number
   readonly config?: readonly string[]
   readonly fresh: boolean
+  readonly from?: string
+  /** The one claim mode there is: what is begun from stays as it is. */
+  readonly copy: boolean
   readonly takeOver: boolean
   readonly json: boolean
 }
 
 export async function runCommand(file: string, flags: RunFlags, terminal: Terminal): Promise<ExitCode> {
   const config = parseSettings(flags.config ?? [])
+  if (flags.from !== undefined && flags.fresh) {
+    throw E095_COMMAND_LINE({
+      problem: '--from and --fresh exclude each other.', hints: ['--from begins with state, --fresh without any'],
+    })
+  }
   let pidFile: PidFile | undefined
   const announce = (directory: string): PidFile => {
     const created = new PidFile(directory)
@@ -72,6 +81,7 @@ async function runToEnd(run: Run): Promise<ExitCode> {
   const startedMs = performance.now()
   const handle = startJob(job, {
     stateDirectory, config, fresh: flags.fresh, takeOver: flags.takeOver,
+    ...(flags.from === undefined ? {} : { from: flags.from }),
     ...(flags.parallelism === undefined ? {} : { parallelism: flags.parallelism }),
     workers: flags.workers ?? 1,
     module: address,

@@ -11,6 +11,19 @@ export const E084_ENGINE_BROKEN = defineError<{ thrown: string }>({
   fix: () => ['this is a bug of Tidemark: please report it with the stack below', 'run the same command again'],
 })
 
+export const E156_ORDER_REFUSED = defineError<{ problem: string }>({
+  code: 'E156',
+  kind: 'environment',
+  retryable: false,
+  title: 'The running job does not take the order',
+  what: (d) => `Nothing was done: ${d.problem}.`,
+  why: () => 'Whatever changes a running job needs the token in its state directory, which only its owner may read.',
+  fix: () => [
+    'run the command as the user who runs the job, with the same version of Tidemark',
+    'if its process does not answer: end it, and use the state directory as it is',
+  ],
+})
+
 /** What escaped: an error that explains itself, or a broken invariant of ours. */
 export function engineError(thrown: unknown): StreamError {
   return isStreamError(thrown) ? thrown : E084_ENGINE_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })

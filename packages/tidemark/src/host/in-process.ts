@@ -6,7 +6,9 @@
  */
 import { hostname } from 'node:os'
 import type { Ports } from '../base/ports.ts'
+import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import { JobSupervisor } from '../job/job-supervisor.ts'
+import type { StopRequest } from '../job/stop.ts'
 import { DEFAULT_TASK_OPTIONS, type TaskOptions } from '../task/options.ts'
 import { Deployment, type DeploymentCounts } from './deployment.ts'
 import { EventLoop } from './event-loop.ts'
@@ -40,6 +42,7 @@ export class InProcessHost implements JobHost {
     this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
+      ...(init.from === undefined ? {} : { from: init.from }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,
       onEnd: (end) => {
@@ -67,8 +70,12 @@ export class InProcessHost implements JobHost {
     this.#supervisor.start()
   }
 
-  stop(): void {
-    this.#supervisor.stop()
+  stop(request?: StopRequest): void {
+    this.#supervisor.stop(request)
+  }
+
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    this.#supervisor.savepoint(path, done)
   }
 
   cancel(): void {

@@ -1,14 +1,17 @@
 /** What runs a job, in this thread or in several: made by run.ts, which shows it to users. */
 import type { Log, Probe, Storage } from '../base/ports.ts'
+import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { JobEnd, SupervisorInit } from '../job/job-supervisor.ts'
+import type { StopRequest } from '../job/stop.ts'
 import type { DeploymentCounts } from './deployment.ts'
 import type { HostSample } from './host-meter.ts'
 import type { PrintLine } from './print-hub.ts'
 
 export interface JobHost {
   start(): void
-  stop(): void
+  stop(request?: StopRequest): void
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void
   cancel(): void
   readonly restarts: number
   /** Records since the job began; late and invalid ones since this process began. */
@@ -25,6 +28,8 @@ export interface JobHostInit
   readonly directory: string
   readonly engine: string
   readonly fresh: boolean
+  /** Absolute path to begin from; undefined: what the directory holds. */
+  readonly from?: string
   readonly log: Log
   readonly probe: Probe
   readonly print: PrintLine

@@ -14,8 +14,11 @@ import { toJobGraph } from '../graph/chaining.ts'
 import { safetyOf, type Safety } from '../graph/explain.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
+import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { JobEnd } from '../job/job-supervisor.ts'
+import type { StopOutcome } from '../job/stop.ts'
 import { SAMPLE_SCHEMA, type JobSample } from '../observe/job-sample.ts'
+import { serveControl, type ControlServer, type Order, type OrderAnswer } from './control-socket.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { failpoints } from './failpoints.ts'
 import { InProcessHost } from './in-process.ts'
@@ -25,7 +28,7 @@ import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
 import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
 import type { PrintLine } from './print-hub.ts'
-import { engineError } from './errors.ts'
+import { engineError, E156_ORDER_REFUSED } from './errors.ts'
 import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
 import { engineVersion } from './version.ts'
 import { E085_WORKERS_NEED_A_FILE } from './workers/errors.ts'
@@ -46,6 +49,11 @@ export interface RunOptions {
   readonly config?: Readonly<Record<string, string>>
   /** Start from nothing although the directory holds checkpoints. */
   readonly fresh?: boolean
+  /**
+   * Path of a savepoint, or of another state directory (its newest completed checkpoint): an empty state
+   * directory begins there; it is only read. Repeated after a crash it goes on; E118 on one that began otherwise.
+   */
+  readonly from?: string
   /** Go on although another process (a stopped one) holds the directory; its epoch is fenced. */
   readonly takeOver?: boolean
   readonly onEvent?: (event: JobEvent) => void
@@ -84,8 +92,9 @@ export interface JobStatus extends RunCounts {
 }
 
 export type RunOutcome =
-  | { readonly kind: 'finished'; readonly checkpoint: number; readonly counts: RunCounts }
-  | { readonly kind: 'already-finished'; readonly checkpoint: number }
+  /** `drained`: it was told that its input had ended (stop with `drain`), and can never go on. */
+  | { readonly kind: 'finished'; readonly checkpoint: number; readonly counts: RunCounts; readonly drained?: true }
+  | { readonly kind: 'already-finished'; readonly checkpoint: number; readonly drained?: true }
   | { readonly kind: 'stopped'; readonly checkpoint?: number }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'failed'; readonly error: StreamError }
@@ -95,6 +104,13 @@ export interface JobHandle {
   readonly done: Promise<RunOutcome>
   /** One final checkpoint, its commits, then the end. */
   stop(): void
+  /**
+   * The same for somebody who waits for the answer. `drain`: the input ends here, all windows fire, and the job is
+   * finished for good. `savepoint`: path for a savepoint of the last checkpoint. If it fails the job goes on.
+   */
+  stopWith(request: { readonly drain?: boolean; readonly savepoint?: string }): Promise<OrderAnswer>
+  /** A completed checkpoint, copied into the new directory `path` once its output is committed; the job goes on. */
+  savepoint(path: string): Promise<OrderAnswer>
   /** At once; the next start goes on from the last checkpoint. */
   cancel(): void
   status(): JobStatus
@@ -129,6 +145,10 @@ class Run implements JobHandle {
   #lastCheckpoint: JobStatus['lastCheckpoint']
   #total: number | undefined
   #server: MetricsServer | undefined
+  #control: ControlServer | undefined
+  /** The directory is free for the next start. */
+  readonly #free: Promise<void>
+  #setFree: () => void = () => {}
   readonly #begunMs = performance.now()
 
   constructor(graph: JobGraph, options: RunOptions) {
@@ -140,6 +160,9 @@ class Run implements JobHandle {
     this.done = new Promise((settle) => {
       this.#settle = settle
     })
+    this.#free = new Promise((free) => {
+      this.#setFree = free
+    })
     for (const { spec } of graph.vertices.flatMap((vertex) => vertex.operators)) {
       if (spec.kind === 'source') spec.source.warm?.()
     }
@@ -149,6 +172,34 @@ class Run implements JobHandle {
   stop(): void {
     if (this.#phase !== 'ended') this.#phase = 'stopping'
     this.#host?.stop()
+  }
+
+  async stopWith({ drain = false, savepoint }: { drain?: boolean; savepoint?: string }): Promise<OrderAnswer> {
+    return await this.#carryOut({
+      order: 'stop', drain, ...(savepoint === undefined ? {} : { savepoint: resolve(savepoint) }),
+    })
+  }
+
+  savepoint(path: string): Promise<OrderAnswer> {
+    return this.#carryOut({ order: 'savepoint', to: resolve(path) })
+  }
+
+  async #carryOut(order: Order): Promise<OrderAnswer> {
+    const host = this.#host
+    if (host === undefined || this.#phase === 'ended') {
+      const problem = host === undefined ? 'it is starting' : 'it has ended'
+      return { kind: 'failed', error: reportOf(E156_ORDER_REFUSED({ problem })) }
+    }
+    if (order.order === 'savepoint') {
+      return savepointAnswer(await new Promise((done) => host.savepoint(order.to, done)))
+    }
+    const { drain, savepoint } = order
+    if (this.#phase === 'running') this.#phase = 'stopping'
+    const outcome = await new Promise<StopOutcome>((answer) =>
+      host.stop({ drain, ...(savepoint === undefined ? {} : { savepoint }), answer }))
+    if (outcome.kind === 'stopped') await this.#free
+    else if (this.#phase === 'stopping') this.#phase = 'running'
+    return stopAnswer(outcome)
   }
 
   cancel(): void {
@@ -193,11 +244,20 @@ class Run implements JobHandle {
     }
   }
 
+  async #takeOrders(log: Log): Promise<void> {
+    try {
+      this.#control = await serveControl(this.#directory, (order) => this.#carryOut(order))
+    } catch (error) {
+      log('warn', `nobody can take a savepoint of this job or stop it by command: ${describeThrown(error)}`)
+    }
+  }
+
   async #begin(): Promise<void> {
     const { stateDirectory, onEvent = () => {}, log = () => {}, print = printPlain } = this.#options
     if (stateDirectory !== undefined) {
       this.#lock = await lockDirectory(this.#directory, { takeOver: this.#options.takeOver ?? false })
       await this.#answerForMetrics(log)
+      await this.#takeOrders(log)
     }
     if (this.#phase === 'ended') {
       await this.#release()
@@ -209,6 +269,7 @@ class Run implements JobHandle {
       directory: this.#directory,
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
+      ...(this.#options.from === undefined ? {} : { from: resolve(this.#options.from) }),
       log,
       print,
       probe: failpoints(process.env['TIDEMARK_FAILPOINTS'], (text) => process.stderr.write(`tidemark: ${text}\n`)),
@@ -285,9 +346,9 @@ class Run implements JobHandle {
   #outcomeOf(end: JobEnd): RunOutcome {
     switch (end.kind) {
       case 'finished':
-        return { kind: 'finished', checkpoint: end.checkpoint, counts: this.#countsNow() }
+        return { kind: 'finished', checkpoint: end.checkpoint, counts: this.#countsNow(), ...drainedOf(end) }
       case 'already-finished':
-        return { kind: 'already-finished', checkpoint: end.checkpoint }
+        return { kind: 'already-finished', checkpoint: end.checkpoint, ...drainedOf(end) }
       case 'stopped':
         return { kind: 'stopped', ...(end.checkpoint === undefined ? {} : { checkpoint: end.checkpoint }) }
       case 'failed':
@@ -303,7 +364,10 @@ class Run implements JobHandle {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     const settle = (): void => this.#settle(outcome)
-    if (this.#lock === undefined) settle()
+    if (this.#lock === undefined) {
+      this.#setFree()
+      settle()
+    }
     // A lock that cannot be given back ends with the process anyway.
     else this.#release().then(settle, settle)
   }
@@ -312,6 +376,28 @@ class Run implements JobHandle {
   async #release(): Promise<void> {
     await this.#server?.close()
     await this.#lock?.release()
+    this.#setFree()
+    await this.#control?.close()
+  }
+}
+
+const drainedOf = ({ drained }: { readonly drained: boolean }): { drained?: true } => (drained ? { drained } : {})
+
+function savepointAnswer(outcome: SavepointOutcome): OrderAnswer {
+  if (outcome.kind === 'failed') return { kind: 'failed', error: reportOf(outcome.error) }
+  const { path, checkpoint, bytes } = outcome.savepoint
+  return { kind: 'savepoint', savepoint: { path, checkpoint, bytes } }
+}
+
+function stopAnswer(outcome: StopOutcome): OrderAnswer {
+  if (outcome.kind === 'failed') return { kind: 'failed', error: reportOf(outcome.error) }
+  const { checkpoint, finished, savepoint } = outcome
+  const taken = savepoint === undefined ? undefined : savepointAnswer(savepoint)
+  return {
+    kind: 'stopped', finished,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(taken?.kind === 'savepoint' ? { savepoint: taken.savepoint } : {}),
+    ...(taken?.kind === 'failed' ? { savepointError: taken.error } : {}),
   }
 }
 

@@ -20,7 +20,9 @@ import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint, CoordinatorHost } from '../checkpoint/coordinator-host.ts'
 import type { CheckpointFiles } from '../checkpoint/files.ts'
 import { ENUMERATOR_SUBTASK, type FileEntry } from '../checkpoint/manifest.ts'
+import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import { computePlan, type PlanOutcome, type SubtaskState } from '../checkpoint/plan.ts'
+import type { RequestOutcome } from '../checkpoint/request-decider.ts'
 import type { JobGraph, JobVertex } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
@@ -93,9 +95,32 @@ export class JobAttempt {
     this.#init.ports.probe('run.resume')
   }
 
-  /** One last checkpoint whose commits are awaited; then `onEnd` with 'stopped' (or 'finished'). */
-  stop(): void {
-    if (!this.#ended) this.#coordinator.request('final')
+  /**
+   * One last checkpoint whose commits are awaited; then `onEnd` with 'stopped' (or 'finished'). `failed`: it did
+   * not come to be, and the attempt goes on.
+   */
+  stop(failed: (outcome: Extract<RequestOutcome, { kind: 'failed' }>) => void): void {
+    if (this.#ended) return
+    this.#coordinator.request('final', (outcome) => {
+      if (outcome.kind === 'failed' && !this.#ended) failed(outcome)
+    })
+  }
+
+  /** The input ends here: every window fires, and the attempt ends as if it had been read to its end. */
+  drain(): void {
+    if (this.#ended) return
+    this.#coordinator.drain()
+    for (const { index, parallelism, operators: [head] } of this.#init.graph.vertices) {
+      if (head?.spec.kind !== 'source') continue
+      for (let subtask = 0; subtask < parallelism; subtask++) {
+        if (this.#states.get(subtaskKey({ vertex: index, subtask })) === 'finished') continue
+        this.#deployed.send({ vertex: index, subtask }, { kind: 'drain', operator: head.name })
+      }
+    }
+  }
+
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    this.#coordinator.savepoint(path, done)
   }
 
   /** Ends at once, without a word; waits for what must not be cut off. */

@@ -12,18 +12,28 @@
  *         durable, not what the attempt before believed (an unknown outcome is read, not guessed).
  *   JS-2  A completed checkpoint resets the count of restarts.
  *   JS-3  `onEnd` is called exactly once.
+ *   JS-4  One stop at a time. Asked for by somebody who is answered, it is given up when its checkpoint or
+ *         the attempt fails, and the job goes on from its last checkpoint (row C14); by a signal, it is tried
+ *         again. The place for its savepoint is claimed before anything is stopped.
+ *   JS-5  A checkpoint cut while the job was being drained is restored as one that is being drained: what the
+ *         end of the input brought about in one source cannot be taken back in another.
  */
 import { describeThrown, isStreamError, type StreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import { settleAll, start, type Io } from '../base/io.ts'
 import type { Ports, TimerHandle } from '../base/ports.ts'
 import type { FromSubtask, SubtaskId } from '../base/protocol.ts'
+import { beginFrom } from '../checkpoint/begin-from.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
 import { asTerm, requireMine } from '../checkpoint/epochs.ts'
+import { E116_SAVEPOINT_FAILED, E155_NOT_STOPPED } from '../checkpoint/errors-savepoint.ts'
 import { CheckpointFiles } from '../checkpoint/files.ts'
+import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import { openDirectory, type OpenedDirectory } from '../checkpoint/open.ts'
+import { committedCheckpoint } from '../checkpoint/savepoint.ts'
+import { claimTarget, releaseTarget, writeSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
 import { resourcesOf } from '../graph/resources.ts'
@@ -32,10 +42,16 @@ import { E031_STATE_WITHOUT_OPERATOR, E083_JOB_BROKEN } from './errors.ts'
 import { JobAttempt, type AttemptEnd, type Deployed } from './job-attempt.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
+import { ownState, settle } from './settle.ts'
+import { isPassing, whyFailed, type StopRequest } from './stop.ts'
+
+/** A stop that a signal asked for is tried again after this long. */
+const STOP_AGAIN_MS = 500
 
 export type JobEnd =
-  | { readonly kind: 'finished'; readonly checkpoint: CheckpointId }
-  | { readonly kind: 'already-finished'; readonly checkpoint: CheckpointId }
+  /** `drained`: not the input has ended, but the job was told that it had. */
+  | { readonly kind: 'finished'; readonly checkpoint: CheckpointId; readonly drained: boolean }
+  | { readonly kind: 'already-finished'; readonly checkpoint: CheckpointId; readonly drained: boolean }
   | { readonly kind: 'stopped'; readonly checkpoint: CheckpointId | undefined }
   | { readonly kind: 'failed'; readonly error: StreamError }
 
@@ -55,6 +71,8 @@ export interface SupervisorInit {
   readonly pid: number
   readonly host: string
   readonly fresh: boolean
+  /** Absolute path of a savepoint or of another state directory: begin there (checkpoint/begin-from.ts). */
+  readonly from?: string
   deploy(init: DeployInit): Deployed
   onStarted(opened: OpenedDirectory): void
   onCheckpoint(checkpoint: CompletedCheckpoint): void
@@ -73,7 +91,10 @@ export class JobSupervisor {
   #restarts = 0
   #attempts = 0
   #fresh: boolean
-  #stopping = false
+  #begun = false
+  #stopping: StopRequest | undefined
+  /** A signal came, too: no giving up. */
+  #insist = false
   #ended = false
 
   constructor(init: SupervisorInit) {
@@ -93,12 +114,75 @@ export class JobSupervisor {
     this.#open()
   }
 
-  /** Final checkpoint, then end; during a restart pause: end without one. */
-  stop(): void {
-    if (this.#stopping || this.#ended) return
-    this.#stopping = true
-    if (this.#attempt !== undefined) this.#attempt.stop()
-    else if (this.#timer !== undefined) this.#end({ kind: 'stopped', checkpoint: undefined })
+  /** Final checkpoint, its commits, then the end; during a restart pause: the end without one. */
+  stop(request: StopRequest = {}): void {
+    const { answer, savepoint } = request
+    if (this.#ended || this.#stopping !== undefined) {
+      if (answer === undefined) this.#insist = true
+      answer?.({ kind: 'failed', error: E155_NOT_STOPPED({ problem: 'it is stopping already' }) })
+      return
+    }
+    this.#insist = answer === undefined
+    this.#stopping = request
+    if (savepoint === undefined) {
+      this.#beginStop(request)
+      return
+    }
+    start(claimTarget(this.#init.ports.storage, savepoint), (outcome) => {
+      if (this.#ended) return
+      if (outcome.ok) {
+        this.#beginStop(request)
+        return
+      }
+      this.#stopping = undefined
+      answer?.({ kind: 'failed', error: asStreamError(outcome.error) })
+      if (this.#insist) this.stop()
+    })
+  }
+
+  /** A completed checkpoint of the running job, copied to `path`. */
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    const attempt = this.#attempt
+    const problem = this.#stopping !== undefined ? 'the job is stopping' : 'the job is starting or restarting'
+    if (attempt !== undefined && this.#stopping === undefined) attempt.savepoint(path, done)
+    else done({ kind: 'failed', error: E116_SAVEPOINT_FAILED({ path, problem }) })
+  }
+
+  #beginStop(request: StopRequest): void {
+    const attempt = this.#attempt
+    if (attempt !== undefined) this.#stopAttempt(attempt, request)
+    else if (this.#timer === undefined) return
+    else if (request.answer === undefined) this.#end({ kind: 'stopped', checkpoint: undefined })
+    else this.#giveUpStop('it was waiting to be restarted after a failure')
+  }
+
+  #stopAttempt(attempt: JobAttempt, request: StopRequest): void {
+    if (request.drain === true) {
+      attempt.drain()
+      return
+    }
+    attempt.stop((failed) => {
+      // The attempt is over or is ending by itself: what it comes to will be told.
+      if (this.#attempt !== attempt || failed.reason === 'job-stopped') return
+      if (!this.#insist && !isPassing(failed)) {
+        this.#giveUpStop(whyFailed(failed))
+        return
+      }
+      this.#init.ports.timers.after(STOP_AGAIN_MS, () => {
+        if (this.#attempt === attempt && this.#stopping === request) this.#stopAttempt(attempt, request)
+      })
+    })
+  }
+
+  /** JS-4: who asked is told, and the job goes on. */
+  #giveUpStop(problem: string, cause?: StreamError): void {
+    const request = this.#stopping
+    if (request === undefined) return
+    this.#stopping = undefined
+    const { storage } = this.#init.ports
+    const tell = (): void => request.answer?.({ kind: 'failed', error: E155_NOT_STOPPED({ problem }, { cause }) })
+    if (request.savepoint === undefined) tell()
+    else start(releaseTarget(storage, request.savepoint), tell)
   }
 
   /** At once. What is not durable is as if the process had been killed. */
@@ -120,18 +204,20 @@ export class JobSupervisor {
   }
 
   *#prepare(): Io<{ opened: OpenedDirectory; restored: RestoredJob } | undefined> {
-    const { ports, directory, graph, engine, pid, host } = this.#init
+    const { ports, directory, graph, engine, pid, host, from } = this.#init
     const resources = resourcesOf(graph.logical).map(({ operator, kind, resource }) => ({
       operator, resource, role: kind,
     }))
-    const outcome = yield* openDirectory(ports, directory, {
-      fresh: this.#fresh, job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, engine, pid, host,
-    })
+    const options = { job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, engine, pid, host }
+    if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, options)
+    this.#begun = true
+    const outcome = yield* openDirectory(ports, directory, { ...options, fresh: this.#fresh })
     if (outcome.kind === 'refused') throw outcome.error
     if (outcome.kind === 'already-finished') {
       // The process that finished may have died before its last staged names were gone.
       yield* this.#tidyUp(outcome.manifest)
-      this.#end({ kind: 'already-finished', checkpoint: outcome.manifest.checkpoint })
+      const { checkpoint, drained = false } = outcome.manifest
+      this.#end({ kind: 'already-finished', checkpoint, drained })
       return undefined
     }
     const { opened } = outcome
@@ -142,8 +228,12 @@ export class JobSupervisor {
     const { ports, directory, graph } = this.#init
     const restored = yield* readCheckpoint(ports, directory, opened.restore, graph.maxParallelism)
     checkOperators(opened.restore, restored, graph)
-    yield* this.#removeAbandoned(opened, restored, opened.restore?.checkpoint)
-    return restored
+    const origin = opened.restore?.origin
+    const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
+    if (origin !== undefined) yield* settle({ ports, graph: graph.logical, origin, restored, fence })
+    const ours = ownState(restored, opened.restore)
+    yield* this.#removeAbandoned(opened, ours, opened.restore?.checkpoint)
+    return ours
   }
 
   /** JA-3. */
@@ -200,7 +290,8 @@ export class JobSupervisor {
     this.#attempt = attempt
     if (this.#attempts === 1) this.#init.onStarted(opened)
     attempt.start()
-    if (this.#stopping) attempt.stop()
+    if (isDraining(graph, restored)) attempt.drain()
+    if (this.#stopping !== undefined) this.#stopAttempt(attempt, this.#stopping)
   }
 
   #onAttemptEnd(end: AttemptEnd, opened: OpenedDirectory): void {
@@ -211,7 +302,20 @@ export class JobSupervisor {
       return
     }
     // Parts written after the last checkpoint of a stop are nobody's: nothing staged stays behind.
-    start(this.#tidyUp(opened), () => this.#end({ kind: end.kind, checkpoint: end.checkpoint }))
+    start(this.#leave(opened, end), (outcome) => {
+      const savepoint = outcome.ok ? outcome.value : { kind: 'failed' as const, error: asStreamError(outcome.error) }
+      const drained = opened.known.manifests.get(end.checkpoint)?.drained === true
+      this.#end(end.kind === 'finished' ? { ...end, drained } : end, savepoint)
+    })
+  }
+
+  *#leave(opened: OpenedDirectory, end: Exclude<AttemptEnd, { kind: 'failed' }>): Io<SavepointOutcome | undefined> {
+    yield* this.#tidyUp(opened)
+    const path = this.#stopping?.savepoint
+    if (path === undefined) return undefined
+    const { ports, engine } = this.#init
+    const from = yield* committedCheckpoint(ports.storage, opened, end.checkpoint)
+    return { kind: 'taken', savepoint: yield* writeSavepoint(ports, from, path, engine) }
   }
 
   /** Everything is committed: what is staged still is removed; if that fails, the next start tries again. */
@@ -226,19 +330,26 @@ export class JobSupervisor {
   #failed(error: StreamError): void {
     const { graph, ports } = this.#init
     const decision = decideRestart(graph.logical.restart, this.#restarts, error.retryable)
-    if (decision.kind === 'give-up' || this.#stopping) {
-      this.#end({ kind: 'failed', error })
+    if (decision.kind === 'give-up' || (this.#stopping !== undefined && this.#insist)) {
+      const { savepoint } = this.#stopping ?? {}
+      if (savepoint === undefined) this.#end({ kind: 'failed', error })
+      else start(releaseTarget(ports.storage, savepoint), () => this.#end({ kind: 'failed', error }))
       return
     }
+    this.#giveUpStop(`it failed while it was being stopped: ${error.message}`, error)
     this.#restarts += 1
     this.#init.onRestart({ attempt: this.#restarts, delayMs: decision.delayMs, error })
     this.#timer = ports.timers.after(decision.delayMs, () => this.#open())
   }
 
-  #end(end: JobEnd): void {
+  #end(end: JobEnd, savepoint?: SavepointOutcome): void {
     if (this.#ended) return
     this.#ended = true
     this.#timer?.cancel()
+    this.#stopping?.answer?.(end.kind === 'failed' ? end : {
+      kind: 'stopped', checkpoint: end.checkpoint, finished: end.kind !== 'stopped',
+      ...(savepoint === undefined ? {} : { savepoint }),
+    })
     this.#init.onEnd(end)
   }
 }
@@ -253,6 +364,11 @@ function checkOperators(manifest: Manifest | undefined, restored: RestoredJob, g
     throw E031_STATE_WITHOUT_OPERATOR({ checkpoint: manifest.checkpoint, operator, operators })
   }
 }
+
+/** JS-5. */
+const isDraining = (graph: JobGraph, restored: RestoredJob): boolean =>
+  graph.logical.operators.some(({ name, was, spec }) =>
+    spec.kind === 'source' && [name, ...was].some((one) => restored.listOf(one, 'drained').length > 0))
 
 function asStreamError(thrown: unknown): StreamError {
   return isStreamError(thrown) ? thrown : E083_JOB_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })

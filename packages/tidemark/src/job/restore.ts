@@ -11,6 +11,7 @@ import { readSegment, retrying } from '../checkpoint/read.ts'
 import type { JobVertex } from '../graph/job-graph.ts'
 import { keyGroupRange } from '../graph/key-groups.ts'
 import { restoreOperator } from '../state/restore.ts'
+import { mergeChains } from '../state/segment-chain.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { decodeSegment, type DecodedSegment } from '../state/snapshot-format.ts'
 
@@ -19,13 +20,15 @@ export class RestoredJob {
   readonly #subtasks: ReadonlyMap<string, readonly DecodedSegment[]>
   readonly #enumerators: ReadonlyMap<string, DecodedSegment>
   readonly #maxParallelism: number
+  readonly #manifest: Manifest | undefined
 
   constructor(manifest: Manifest | undefined, segments: readonly DecodedSegment[], maxParallelism: number) {
     this.checkpoint = manifest?.checkpoint ?? 0
     this.#maxParallelism = maxParallelism
+    this.#manifest = manifest
     const subtasks = new Map<string, DecodedSegment[]>()
     const enumerators = new Map<string, DecodedSegment>()
-    for (const segment of segments) {
+    for (const segment of mergeChains(segments)) {
       if (segment.subtask === ENUMERATOR_SUBTASK) enumerators.set(segment.operator, segment)
       else subtasks.set(segment.operator, [...(subtasks.get(segment.operator) ?? []), segment])
     }
@@ -51,6 +54,17 @@ export class RestoredJob {
     if (segment === undefined) return undefined
     const all = { start: 0, end: this.#maxParallelism - 1 }
     return restoreOperator([segment], { subtask: 0, parallelism: 1, keyGroups: all })
+  }
+
+  /** The same without one list state of some operators. */
+  without(name: string, operators: ReadonlySet<string>): RestoredJob {
+    const segments = [...this.#subtasks.values()].flat().map((segment) => {
+      if (!operators.has(segment.operator)) return segment
+      const { snapshot } = segment
+      return { ...segment, snapshot: { ...snapshot, lists: snapshot.lists.filter((list) => list.name !== name) } }
+    })
+    const all = [...segments, ...this.#enumerators.values()]
+    return new RestoredJob(this.#manifest, all, this.#maxParallelism)
   }
 
   /** All items of one list state of one operator, of all subtasks, in their order. */

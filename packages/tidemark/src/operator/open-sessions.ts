@@ -1,58 +1,67 @@
 /**
  * The open sessions of all keys of a window with a fixed gap, and when something of them is due.
  *
- * Owned by window-sessions.ts.
+ * Owned by window-sessions.ts, which also adds records to the latest session of a key itself (OS-5).
  *
- *   OS-1  A key has a list of its sessions, no two of which overlap or touch; nearly always it has one.
+ *   OS-1  The sessions of a key are linked in order of time; no two of them overlap or touch. The Map holds
+ *         the latest: nearly always the only one, and nearly always the one that a record belongs to.
  *   OS-2  A session that grows keeps its alarm: when the alarm comes, the session is asked when it is really
  *         due, and gets a later one. So a record touches no queue, and a session has one alarm at a time.
- *   OS-3  `advance` visits sessions by the time at which they are due.
+ *   OS-3  `advance` visits sessions by the time at which they are due, so those of a key in their order.
  *   OS-4  The snapshot is the one that the general operator would write for sessions that never merged, and
  *         that of the general operator can be read: contents under 'window', each session under 'sessions',
  *         and under 'timers/event' the end of each that has yet to fire, and the cleanup time.
+ *   OS-5  A record within the latest session of its key, if that is `plain`, makes it grow to the right at
+ *         most, touches no other session and makes nothing due earlier.
+ *   OS-6  Sessions that become one are merged in the order in which they were opened or last merged.
  */
-import { Heap } from '../base/heap.ts'
+import { assert } from '../base/assert.ts'
 import { addSaturating, MAX_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import type { KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import { DueQueue } from './due-queue.ts'
 import { windowFrom, windowSnapshot } from './window-table.ts'
 
 /** What a session holds that a purging trigger had emptied before the restore: it does not fire. */
 export const NOTHING = Symbol('nothing')
 
+/** What a record needs comes first: it lies together in memory, as far as V8 lets it. */
 export interface Session {
-  readonly key: Key
-  start: number
   end: number
+  start: number
+  /** It waits and holds something. */
+  plain: boolean
   accumulator: unknown
+  readonly key: Key
   /** It has yet to fire at its end. */
   waits: boolean
   /** Time of its entry in the queue; Infinity: none. */
   alarm: number
+  /** Less than that of a session that was opened or merged after it. */
+  order: number
+  /** Its neighbours in time, of the same key. */
+  earlier: Session | undefined
+  later: Session | undefined
 }
 
-interface Alarm {
-  readonly time: number
-  readonly order: number
-  readonly session: Session
-}
-
-const before = (a: Alarm, b: Alarm): boolean => a.time < b.time || (a.time === b.time && a.order < b.order)
+/** Alarms of this part of a gap share a bucket of the queue. */
+const GAP_PART = 128
 
 export class OpenSessions {
   readonly #latenessMs: number
-  readonly #keys = new Map<Key, Session[]>()
-  readonly #alarms = new Heap<Alarm>(before)
+  readonly #latest = new Map<Key, Session>()
+  readonly #alarms: DueQueue<Session>
   #order = 0
 
-  constructor(latenessMs: number) {
+  constructor(gapMs: number, latenessMs: number) {
     this.#latenessMs = latenessMs
+    this.#alarms = new DueQueue(Math.ceil(gapMs / GAP_PART))
   }
 
-  /** Of one key, in the order in which they were opened or last merged. */
-  of(key: Key): readonly Session[] | undefined {
-    return this.#keys.get(key)
+  /** Of each key the session that is the last in time. */
+  get latest(): ReadonlyMap<Key, Session> {
+    return this.#latest
   }
 
   /** When a session, and what it holds, is forgotten; MAX_TIMESTAMP: never. */
@@ -60,37 +69,67 @@ export class OpenSessions {
     return addSaturating(end - 1, this.#latenessMs)
   }
 
+  /** A session that touches none of its key. It holds nothing yet; `changed` is to be called. */
   open(key: Key, start: number, end: number): Session {
-    const session: Session = { key, start, end, accumulator: NOTHING, waits: true, alarm: Infinity }
-    const known = this.#keys.get(key)
-    if (known === undefined) this.#keys.set(key, [session])
-    else known.push(session)
+    let later: Session | undefined
+    let earlier = this.#latest.get(key)
+    while (earlier !== undefined && earlier.start > start) {
+      later = earlier
+      earlier = earlier.earlier
+    }
+    const session: Session = {
+      end, start, plain: false, accumulator: NOTHING, key, waits: true, alarm: Infinity, order: this.#order++,
+      earlier, later,
+    }
+    this.#link(session)
     return session
   }
 
-  /** The session is part of another one now: that one is the youngest of its key. */
-  absorb(into: Session, gone: readonly Session[]): void {
-    const known = this.#keys.get(into.key) ?? []
-    const left = known.filter((each) => each !== into && !gone.includes(each))
-    left.push(into)
-    this.#keys.set(into.key, left)
-    for (const each of gone) each.alarm = Infinity
+  /**
+   * Makes one session of all that touch [start, end], and gives it; undefined: there is none. `merge` gets
+   * what two of them hold. The session does not contain the interval yet; `changed` is to be called.
+   */
+  joined(
+    key: Key, start: number, end: number, merge: (into: unknown, from: unknown) => unknown,
+  ): Session | undefined {
+    let last = this.#latest.get(key)
+    while (last !== undefined && last.start > end) last = last.earlier
+    if (last === undefined || last.end < start) return undefined
+    if (last.earlier === undefined || last.earlier.end < start) return last
+    const { later } = last
+    const touched = [last]
+    let earlier: Session | undefined = last.earlier
+    for (; earlier !== undefined && earlier.end >= start; earlier = earlier.earlier) touched.push(earlier)
+    const [into = last, ...others] = touched.sort(byOrder)
+    for (const each of others) {
+      if (into.accumulator === NOTHING) into.accumulator = each.accumulator
+      else if (each.accumulator !== NOTHING) into.accumulator = merge(into.accumulator, each.accumulator)
+      into.start = Math.min(into.start, each.start)
+      into.end = Math.max(into.end, each.end)
+      each.alarm = Infinity
+    }
+    into.order = this.#order++
+    into.earlier = earlier
+    into.later = later
+    this.#link(into)
+    return into
   }
 
-  /** To be called where a session may be due earlier than its alarm. */
-  schedule(session: Session): void {
-    const due = session.waits ? session.end - 1 : this.cleanupOf(session.end)
+  /** To be called after any change but that of OS-5. */
+  changed(session: Session): void {
+    const { waits, end } = session
+    session.plain = waits && session.accumulator !== NOTHING
+    const due = waits ? end - 1 : this.cleanupOf(end)
     if (due >= session.alarm || due === MAX_TIMESTAMP) return
     session.alarm = due
-    this.#alarms.push({ time: due, order: this.#order++, session })
+    this.#alarms.push(due, session)
   }
 
   /** Calls `fire` for every session whose end is reached, and forgets those that are over. */
   advance(watermark: number, fire: (session: Session) => void): void {
     const alarms = this.#alarms
-    for (let alarm = alarms.peek(); alarm !== undefined && alarm.time <= watermark; alarm = alarms.peek()) {
-      alarms.pop()
-      const { session, time } = alarm
+    for (let alarm = alarms.pop(watermark); alarm !== undefined; alarm = alarms.pop(watermark)) {
+      const { item: session, time } = alarm
       if (session.alarm !== time) continue
       session.alarm = Infinity
       if (session.waits && session.end - 1 <= time) {
@@ -98,16 +137,18 @@ export class OpenSessions {
         fire(session)
       }
       if (!session.waits && this.cleanupOf(session.end) <= time) this.#forget(session)
-      else this.schedule(session)
+      else this.changed(session)
     }
   }
 
   snapshot(maxParallelism: number): KeyedStateSnapshot[] {
     const contents = windowSnapshot('window', maxParallelism)
     const sessions = windowSnapshot('sessions', maxParallelism)
-    const timers = new KeyedSnapshotBuilder({ name: 'timers/event', kind: 'timers', version: 1, maxParallelism })
-    for (const [key, ofKey] of this.#keys) {
-      for (const { start, end, accumulator, waits } of ofKey) {
+    const timers = new KeyedSnapshotBuilder({
+      name: 'timers/event', kind: 'timers', version: 1, maxParallelism,
+    })
+    for (const [key, latest] of this.#latest) {
+      for (const { start, end, accumulator, waits } of inOrder(latest)) {
         const namespace = [start, end]
         if (accumulator !== NOTHING) contents.put(key, namespace, accumulator)
         sessions.put(key, namespace, namespace)
@@ -138,14 +179,31 @@ export class OpenSessions {
       const began = windowFrom(value).start
       if (ofKey?.has(began) === true) session.accumulator = ofKey.get(began)
       session.waits = waiting.get(key)?.has(start) === true
-      this.schedule(session)
+      this.changed(session)
     }
   }
 
-  #forget(session: Session): void {
-    const { key } = session
-    const left = (this.#keys.get(key) ?? []).filter((each) => each !== session)
-    if (left.length === 0) this.#keys.delete(key)
-    else this.#keys.set(key, left)
+  /** Its neighbours, or the Map, learn of it. */
+  #link(session: Session): void {
+    const { key, earlier, later } = session
+    if (earlier !== undefined) earlier.later = session
+    if (later !== undefined) later.earlier = session
+    else this.#latest.set(key, session)
   }
+
+  #forget({ key, earlier, later }: Session): void {
+    assert(earlier === undefined, 'the sessions of a key go in order of time')
+    if (later === undefined) this.#latest.delete(key)
+    else later.earlier = undefined
+  }
+}
+
+const byOrder = (a: Session, b: Session): number => a.order - b.order
+
+/** All sessions of a key, as OS-6 has them. */
+function inOrder(latest: Session): readonly Session[] {
+  if (latest.earlier === undefined) return [latest]
+  const all: Session[] = []
+  for (let each: Session | undefined = latest; each !== undefined; each = each.earlier) all.push(each)
+  return all.sort(byOrder)
 }

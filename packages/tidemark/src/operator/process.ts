@@ -118,9 +118,11 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
       if (timers.fireMore(most)) output.watermark(timers.watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: (): OperatorSnapshot => ({
-      keyed: [...backend.snapshot(), ...timers.snapshotKeyed()], lists: timers.snapshotLists(),
+    snapshot: (checkpoint): OperatorSnapshot => ({
+      keyed: timers.snapshotKeyed(), lists: timers.snapshotLists(), slices: backend.cut(checkpoint),
     }),
+    onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
+    onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
     close: () => timers.close(),
   }
   return { operator: running, backend, handles, timers, next }

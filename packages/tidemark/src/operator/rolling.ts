@@ -1,12 +1,15 @@
 /**
  * Rolling aggregate: for every record the aggregate of its key so far.
  *
- * Called by create.ts. Owns one accumulator per key; the result carries the record's timestamp.
+ * Called by create.ts. Owns one accumulator per key; the result carries the record's timestamp. Snapshots are
+ * incremental (state/incremental.ts): an accumulator is told to the log before it changes.
  * Source: Flink StreamGroupedReduceOperator, generalised to aggregates.
  */
 import type { Key } from '../graph/key.ts'
 import { MAIN, type RollingSpec } from '../graph/operator-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
+import { ChangeLog, type Slot } from '../state/change-log.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import { userError } from './errors.ts'
 import { addCode, rowCode } from './aggregate-code.ts'
@@ -16,17 +19,40 @@ import { freezing } from './user-code.ts'
 
 const STATE = 'rolling'
 
+interface Cell extends Slot {
+  accumulator: unknown
+}
+
 export function createRolling(spec: RollingSpec, context: OperatorContext): Operator {
   const { output, operator } = context
   const { keyOf, aggregate, result } = spec
   const next = freezing(output.collector(MAIN), context)
-  const cells = new Map<Key, { accumulator: unknown }>()
-  for (const entry of context.restored?.keyed(STATE) ?? []) cells.set(entry.key, { accumulator: entry.value })
-  const newCell = (given: unknown): { accumulator: unknown } => {
-    const cell = { accumulator: aggregate.create() as unknown }
-    cells.set(checkKey(given, operator), cell)
+  const cells = new Map<Key, Cell>()
+  for (const { key, value } of context.restored?.keyed(STATE) ?? []) cells.set(key, { touched: 0, accumulator: value })
+  const log = new ChangeLog<Cell>()
+  const newCell = (given: unknown): Cell => {
+    const key = checkKey(given, operator)
+    const cell = { touched: 0, accumulator: aggregate.create() as unknown }
+    cells.set(key, cell)
+    log.created(key, cell)
     return cell
   }
+  const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
+  const increments = new IncrementalSnapshots([{
+    log,
+    get count() {
+      return cells.size
+    },
+    builder: (extent) => new KeyedSnapshotBuilder({
+      name: STATE, kind: 'aggregating', version: 1, extent, maxParallelism: context.maxParallelism,
+    }),
+    slots: () => cells.entries(),
+    write(builder, key, cell) {
+      builder.put(key, undefined, (cell as Cell).accumulator)
+      return true
+    },
+    drop: (key) => void cells.delete(key),
+  }])
   const inline: Inline = (code, value, time) => {
     const [key, cell, accumulator, out] = [code.local(), code.local(), code.local(), code.local()]
     const add = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
@@ -36,6 +62,7 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
     return `let ${out}; ${guarded(code, `const ${key} = ${code.bind(keyOf)}(${value})
       let ${cell} = ${code.bind(cells)}.get(${key})
       if (${cell} === undefined) ${cell} = ${code.bind(newCell)}(${key})
+      else if (${cell}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${key}, ${cell})
       const ${accumulator} = ${held}
       ${add}
       ${row?.before ?? ''}
@@ -49,6 +76,7 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
       try {
         const key = keyOf(value)
         const cell = cells.get(key) ?? newCell(key)
+        if (cell.touched !== log.epoch) touch(key, cell)
         cell.accumulator = aggregate.add(cell.accumulator, value)
         out = result(key, aggregate.result(cell.accumulator))
       } catch (thrown) {
@@ -58,12 +86,8 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
     },
     onWatermark: (watermark) => output.watermark(watermark),
     onIdle: (idle) => output.idle(idle),
-    snapshot() {
-      const builder = new KeyedSnapshotBuilder({
-        name: STATE, kind: 'aggregating', version: 1, maxParallelism: context.maxParallelism,
-      })
-      for (const [key, cell] of cells) builder.put(key, undefined, cell.accumulator)
-      return { keyed: [builder.build()], lists: [] }
-    },
+    snapshot: (checkpoint) => ({ keyed: [], lists: [], slices: increments.cut(checkpoint) }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }
 }

@@ -77,6 +77,8 @@ export class SourceOperator implements Operator {
   readonly #splits: ActiveSplit[] = []
   readonly #drift: Drift | undefined
   #noMore = false
+  /** Told to end: part of the snapshot, since what the end brought about cannot be taken back. */
+  #drained: boolean
   #requested = false
   #turn = 0
   #cancelIdleCheck: (() => void) | undefined
@@ -98,6 +100,7 @@ export class SourceOperator implements Operator {
       fail: (error) => context.fail(error),
     }
     this.emitted = totalOf(restored?.list('records'))
+    this.#drained = (restored?.list('drained') ?? []).length > 0
     const floors = (restored?.list('watermark') ?? []) as readonly number[]
     this.#watermarks = new SplitWatermarks(floors.length === 0 ? MIN_TIMESTAMP : Math.min(...floors))
     for (const stored of (restored?.list('splits') ?? []) as readonly StoredSplit[]) this.#add(stored)
@@ -144,16 +147,21 @@ export class SourceOperator implements Operator {
     this.#noMore = true
   }
 
+  /** The input ends here, whatever splits there are. */
+  drain(): void {
+    this.#drained = true
+  }
+
   /** True once each time a split is wanted: the subtask then asks the enumerator. */
   takeSplitRequest(): boolean {
-    const wanted = !this.#noMore && !this.#requested && this.#splits.length === 0
+    const wanted = !this.#noMore && !this.#drained && !this.#requested && this.#splits.length === 0
     if (wanted) this.#requested = true
     return wanted
   }
 
   poll(max: number): 'emitted' | 'pending' | 'end' {
-    if (this.#splits.length === 0) {
-      if (!this.#noMore) return 'pending'
+    if (this.#splits.length === 0 || this.#drained) {
+      if (!this.#noMore && !this.#drained) return 'pending'
       this.#context.output.watermark(MAX_TIMESTAMP)
       return 'end'
     }
@@ -195,6 +203,7 @@ export class SourceOperator implements Operator {
         { name: 'splits', redistribute: 'split', items: splits },
         { name: 'watermark', redistribute: 'union', items: [this.#watermarks.watermark] },
         { name: 'records', redistribute: 'split', items: [this.emitted] },
+        ...(this.#drained ? [{ name: 'drained', redistribute: 'union' as const, items: [true] }] : []),
       ],
     }
   }

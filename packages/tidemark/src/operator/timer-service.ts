@@ -143,7 +143,7 @@ export class TimerService {
       const builder = new KeyedSnapshotBuilder({
         name: STATE_NAMES[domain], kind: 'timers', version: 1, maxParallelism: this.#maxParallelism,
       })
-      for (const timer of this.#queues[domain].sorted()) {
+      for (const timer of this.#queues[domain].registered()) {
         const { namespace } = timer
         builder.put(timer.key, namespace === undefined ? undefined : [namespace.start, namespace.end], timer.time)
       }

@@ -6,24 +6,26 @@
  *
  *   WS-1  Results, late records and their times are those of the general operator; of results with equal
  *         times the order is not.
- *   WS-2  A record that falls into the only session of its key costs one look-up and one call of `add`: no
- *         window is made, no timer is touched (OS-2).
+ *   WS-2  A record that falls into the latest session of its key costs one look-up, a few compares and one
+ *         call of `add`: no window is made, no timer is touched (OS-2, OS-5).
  *   WS-3  Either operator goes on from the snapshot of the other (OS-4).
  *
  * Source: the semantics are those of Flink's WindowOperator with EventTimeSessionWindows and EventTimeTrigger:
  * sessions that touch are one.
  */
 import { assert } from '../base/assert.ts'
-import { NO_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
-import { MAIN, type WindowSpec } from '../graph/operator-spec.ts'
+import type { WindowSpec } from '../graph/operator-spec.ts'
+import { checkKey } from '../record/key-codec.ts'
 import { checkAssigner, makeWindow } from '../time/window-assigner.ts'
+import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
+import { guarded, type Inline } from './inline.ts'
 import { NOTHING, OpenSessions, type Session } from './open-sessions.ts'
 import type { Operator, OperatorContext } from './operator.ts'
-import { freezing, keyFrom } from './user-code.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
+import { windowResults } from './window-results.ts'
 
 /** Whether `createSessionWindow` may run this window. */
 export function isPlainSession({ assigner, trigger, evictor, compute }: WindowSpec): boolean {
@@ -34,63 +36,49 @@ export function isPlainSession({ assigner, trigger, evictor, compute }: WindowSp
 
 export function createSessionWindow(spec: WindowSpec, context: OperatorContext): Operator {
   const { operator, output, maxParallelism, restored } = context
-  const { assigner, compute, keyOf } = spec
+  const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind === 'session' && compute.kind === 'aggregate', 'plain sessions aggregate')
-  const { aggregate, result } = compute
+  const { aggregate } = compute
   const { create, add, merge } = aggregate
   const gapMs = assigner.fixedGapMs
   assert(gapMs !== undefined && merge !== undefined, 'plain sessions have one gap, and merge')
-  const mergeOf = merge
   const gap: number = gapMs
-  const next = freezing(output.collector(MAIN), context)
+  const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
+  const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
-  const open = new OpenSessions(spec.latenessMs)
+  const open = new OpenSessions(gap, spec.latenessMs)
+  const { latest } = open
   let watermark = restoredWatermark(restored)
   if (restored !== undefined) open.restore(restored)
 
   function fire({ key, start, end, accumulator }: Session): void {
-    if (accumulator === NOTHING) return
-    let value: unknown
+    if (accumulator !== NOTHING) send(key, makeWindow(start, end), accumulator)
+  }
+
+  function mergeOf(into: unknown, from: unknown): unknown {
     try {
-      value = result(keyOf === undefined ? undefined : key, makeWindow(start, end), aggregate.result(accumulator))
+      return merge?.(into, from)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'merge of the aggregate')
+    }
+  }
+
+  function addTo(session: Session, value: unknown): void {
+    const { accumulator } = session
+    try {
+      session.accumulator = add(accumulator === NOTHING ? create() : accumulator, value)
     } catch (thrown) {
       throw userError(thrown, operator, 'aggregate')
     }
-    next(value, end - 1)
   }
 
-  function added(accumulator: unknown, value: unknown): unknown {
-    try {
-      return add(accumulator === NOTHING ? create() : accumulator, value)
-    } catch (thrown) {
-      throw userError(thrown, operator, 'aggregate')
-    }
-  }
-
-  /** Makes one session of all that the window of a record touches; undefined: it touches none. */
-  function joined(ofKey: readonly Session[], start: number, end: number): Session | undefined {
-    const touched = ofKey.filter((each) => start <= each.end && end >= each.start)
-    const [first, ...others] = touched
-    if (first === undefined) return undefined
-    for (const each of others) {
-      try {
-        if (first.accumulator === NOTHING) first.accumulator = each.accumulator
-        else if (each.accumulator !== NOTHING) first.accumulator = mergeOf(first.accumulator, each.accumulator)
-      } catch (thrown) {
-        throw userError(thrown, operator, 'merge of the aggregate')
-      }
-      first.start = Math.min(first.start, each.start)
-      first.end = Math.max(first.end, each.end)
-    }
-    if (others.length > 0) open.absorb(first, others)
-    return first
-  }
-
-  /** A record that does not fall into the only session of its key, or one of a window that has fired. */
-  function addSlowly(key: Key, value: unknown, timestamp: number, ofKey: readonly Session[]): void {
+  /** A record that does not fall into the latest session of its key, or into one that has fired. */
+  function addSlowly(given: unknown, value: unknown, timestamp: number): void {
+    const key = checkKey(given, operator)
+    requireTimestamp(timestamp, operator)
     const end = timestamp + gap
-    let session = joined(ofKey, timestamp, end)
+    let session = open.joined(key, timestamp, end, mergeOf)
     if (session === undefined) {
       if (open.cleanupOf(end) <= watermark) {
         late(key, value, timestamp, watermark)
@@ -100,25 +88,44 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
     }
     if (timestamp < session.start) session.start = timestamp
     if (end > session.end) session.end = end
-    session.accumulator = added(session.accumulator, value)
+    addTo(session, value)
     session.waits = session.end - 1 > watermark
     if (!session.waits) fire(session)
-    open.schedule(session)
+    open.changed(session)
+  }
+
+  const inline: Inline = (code, value, time) => {
+    const [key, session, end, accumulator] = [code.local(), code.local(), code.local(), code.local()]
+    const added = addCode(aggregate, code, accumulator, value, (after) => `${session}.accumulator = ${after}`)
+    return `let ${key}
+      ${guarded(code, `${key} = ${code.bind(keyOf)}(${value})`, operator, 'keyBy')}
+      const ${session} = ${code.bind(latest)}.get(${key})
+      if (${session} !== undefined && ${session}.plain &&
+        ${time} >= ${session}.start && ${time} <= ${session}.end) {
+        const ${end} = ${time} + ${gap}
+        if (${end} > ${session}.end) ${session}.end = ${end}
+        const ${accumulator} = ${session}.accumulator
+        ${guarded(code, added, operator, 'aggregate')}
+      } else ${code.bind(addSlowly)}(${key}, ${value}, ${time})`
   }
 
   return {
+    inline,
     collect(value, timestamp) {
-      const key = keyOf === undefined ? ALL_KEY : keyFrom(keyOf, value, operator)
-      if (timestamp === NO_TIMESTAMP) requireTimestamp(timestamp, operator)
-      const ofKey = open.of(key)
-      const only = ofKey?.length === 1 ? ofKey[0] as Session : undefined
-      if (only === undefined || timestamp < only.start || timestamp > only.end || !only.waits) {
-        addSlowly(key, value, timestamp, ofKey ?? [])
+      let key: Key
+      try {
+        key = keyOf(value)
+      } catch (thrown) {
+        throw userError(thrown, operator, 'keyBy')
+      }
+      const session = latest.get(key)
+      if (session?.plain !== true || timestamp < session.start || timestamp > session.end) {
+        addSlowly(key, value, timestamp)
         return
       }
       const end = timestamp + gap
-      if (end > only.end) only.end = end
-      only.accumulator = added(only.accumulator, value)
+      if (end > session.end) session.end = end
+      addTo(session, value)
     },
     onWatermark(now) {
       if (now <= watermark) return

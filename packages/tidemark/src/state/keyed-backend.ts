@@ -5,26 +5,27 @@
  * it afterwards; user code holds the handles.
  *
  *   KB-1  A handle reads and writes only the entry of the current key; without one it throws E062.
- *   KB-2  `snapshot` contains the effect of every call before it and shares nothing with the tables.
+ *   KB-2  `cut` and `snapshot` contain the effect of every call before and of none after, though what is cut is
+ *         encoded later, beside processing.
  *   KB-3  `restore` then `snapshot` gives equal digests, whatever the parallelism was.
  *   KB-4  What was restored under a name that is never declared stays in `unclaimed`, so that nobody
  *         loses state without a word.
  */
 import { assert, assertNever } from '../base/assert.ts'
-import { isStreamError } from '../base/errors.ts'
+import type { CheckpointId } from '../base/ids.ts'
 import type { Key } from '../graph/key.ts'
 import type {
   AggregatingStateSpec, ListStateSpec, MapStateSpec, ReducingStateSpec, StateSpec, ValueStateSpec,
 } from '../graph/state-spec.ts'
-import { jsonSchemaOf } from '../record/schema.ts'
 import { E032_STATE_CHANGED } from './errors.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from './handles.ts'
-import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import { IncrementalSnapshots } from './incremental.ts'
 import { ListCells } from './list-state.ts'
 import { MapCells } from './map-state.ts'
 import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
 import type { StateContext } from './state-cells.ts'
-import type { KeyedStateSnapshot, RestoredOperator } from './snapshot.ts'
+import { Slices } from './slices.ts'
+import type { KeyedStateSnapshot, RestoredOperator, SnapshotSlices } from './snapshot.ts'
 
 export interface KeyedBackendInit {
   readonly maxParallelism: number
@@ -41,18 +42,18 @@ export type AnyStateHandle =
   | ReducingState<unknown> | AggregatingState<unknown, unknown>
 
 export class KeyedBackend {
-  readonly #maxParallelism: number
   readonly #context: StateContext
   readonly #states = new Map<string, AnyCells>()
   /** Entries for states still to be declared; let go at the first snapshot, they can be large. */
   #restored: RestoredOperator | undefined
   #restoredStates: RestoredOperator['keyedStates'] = []
+  /** Made at the first cut, when all states are declared. */
+  #increments: IncrementalSnapshots | undefined
   #sealed = false
 
   constructor(init: KeyedBackendInit) {
-    const { now, freeze, mapLimit } = init
-    this.#maxParallelism = init.maxParallelism
-    this.#context = { currentKey: undefined, now, freeze, mapLimit }
+    const { now, freeze, mapLimit, maxParallelism } = init
+    this.#context = { currentKey: undefined, now, freeze, mapLimit, maxParallelism }
   }
 
   /** The key must have passed `checkKey`. */
@@ -87,13 +88,32 @@ export class KeyedBackend {
   keys(name: string): Key[] {
     const cells = this.#states.get(name)
     assert(cells !== undefined, 'the keys of a declared state are asked for')
-    return Array.from(cells.stored(), ([key]) => key)
+    return [...cells.storedKeys()]
   }
 
+  /** The states as of now, to be encoded beside processing; only what changed, where that is enough. */
+  cut(checkpoint: CheckpointId): SnapshotSlices {
+    this.#seal()
+    this.#increments ??= new IncrementalSnapshots([...this.#states.values()])
+    return this.#increments.cut(checkpoint)
+  }
+
+  /** To be told of the end of every checkpoint that was cut. */
+  onCheckpointComplete(checkpoint: CheckpointId): void {
+    this.#increments?.confirm(checkpoint)
+  }
+
+  onCheckpointAborted(checkpoint: CheckpointId): void {
+    this.#increments?.abort(checkpoint)
+  }
+
+  /** Everything, at once: for owners that do not cut in slices. */
   snapshot(): KeyedStateSnapshot[] {
-    this.#sealed = true
-    this.#restored = undefined
-    return [...this.#states.values()].map((cells) => this.#snapshotOne(cells))
+    assert(this.#increments === undefined, 'a backend is either cut or snapshotted')
+    this.#seal()
+    const slices = new Slices([...this.#states.values()]).ofEverything()
+    while (slices.advance(Number.MAX_SAFE_INTEGER));
+    return [...slices.take()]
   }
 
   /** Once, before the first record. Entries are those this subtask owns (restore.ts). */
@@ -111,23 +131,9 @@ export class KeyedBackend {
       .map(({ name }) => name)
   }
 
-  #snapshotOne(cells: AnyCells): KeyedStateSnapshot {
-    const { name, spec, stamped } = cells
-    const builder = new KeyedSnapshotBuilder({
-      name, kind: spec.kind, version: spec.version, stamped,
-      // The schema of an aggregating state describes what is added, not what is stored.
-      jsonSchema: spec.kind === 'aggregating' ? undefined : jsonSchemaOf(spec.schema),
-      maxParallelism: this.#maxParallelism,
-    })
-    for (const [key, stored] of cells.stored()) {
-      try {
-        builder.put(key, undefined, stored)
-      } catch (error) {
-        if (!isStreamError(error)) throw error
-        throw error.withPlace({ position: `state "${name}" of key ${typeof key} ${String(key)}` })
-      }
-    }
-    return builder.build()
+  #seal(): void {
+    this.#sealed = true
+    this.#restored = undefined
   }
 }
 

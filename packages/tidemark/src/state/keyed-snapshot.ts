@@ -15,7 +15,7 @@ import { murmur3 } from '../base/hash.ts'
 import type { Key } from '../graph/key.ts'
 import { encodeKey, keyGroupOf } from '../record/key-codec.ts'
 import { encodeValue } from '../record/value-codec.ts'
-import type { KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
+import type { Extent, KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
 
 export interface KeyedSnapshotInit {
   readonly name: string
@@ -23,6 +23,7 @@ export interface KeyedSnapshotInit {
   readonly version: number
   readonly jsonSchema?: unknown
   readonly stamped?: boolean
+  readonly extent?: Extent
   readonly maxParallelism: number
 }
 
@@ -30,6 +31,8 @@ interface Group {
   readonly writer: ByteWriter
   /** Where each entry ends; entries are hashed in `build`, all bytes of a group at a time. */
   readonly ends: number[]
+  /** Key and namespace of what went. */
+  removed: { readonly writer: ByteWriter; entries: number } | undefined
 }
 
 const FIRST_BUFFER_BYTES = 512
@@ -37,6 +40,7 @@ const FIRST_BUFFER_BYTES = 512
 export class KeyedSnapshotBuilder {
   readonly #init: KeyedSnapshotInit
   readonly #groups: (Group | undefined)[]
+  #bytes = 0
 
   constructor(init: KeyedSnapshotInit) {
     assert(init.maxParallelism >= 1, 'max parallelism is at least 1')
@@ -44,13 +48,32 @@ export class KeyedSnapshotBuilder {
     this.#groups = Array.from({ length: init.maxParallelism }, () => undefined)
   }
 
+  /** Encoded so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** The value is encoded before this returns. Throws E071; the builder is then abandoned. */
   put(key: Key, namespace: unknown, value: unknown): void {
     const { writer, ends } = this.#group(keyGroupOf(key, this.#init.maxParallelism))
+    const before = writer.length
     encodeKey(writer, key)
     encodeValue(writer, namespace)
     encodeValue(writer, value)
     ends.push(writer.length)
+    this.#bytes += writer.length - before
+  }
+
+  /** Of changes: there is no such entry any more. One that is put in the same builder is there all the same. */
+  remove(key: Key, namespace: unknown): void {
+    const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))
+    group.removed ??= { writer: new ByteWriter(64), entries: 0 }
+    const { writer } = group.removed
+    const before = writer.length
+    encodeKey(writer, key)
+    encodeValue(writer, namespace)
+    group.removed.entries += 1
+    this.#bytes += writer.length - before
   }
 
   build(): KeyedStateSnapshot {
@@ -64,20 +87,27 @@ export class KeyedSnapshotBuilder {
         digest = (digest + murmur3(bytes, end - from, 0, from)) >>> 0
         from = end
       }
-      groups.push({ group: index, entries: group.ends.length, digest, bytes })
+      const { removed } = group
+      groups.push({
+        group: index, entries: group.ends.length, digest, bytes,
+        ...(removed === undefined
+          ? {}
+          : { removed: { entries: removed.entries, bytes: removed.writer.toBytes() } }),
+      })
     })
-    const { name, kind, version, jsonSchema, stamped } = this.#init
+    const { name, kind, version, jsonSchema, stamped, extent } = this.#init
     return {
       name, kind, version, groups,
       ...(jsonSchema === undefined ? {} : { jsonSchema }),
       ...(stamped === true ? { stamped } : {}),
+      ...(extent === undefined || extent === 'whole' ? {} : { extent }),
     }
   }
 
   #group(index: number): Group {
     const known = this.#groups[index]
     if (known !== undefined) return known
-    const fresh = { writer: new ByteWriter(FIRST_BUFFER_BYTES), ends: [] }
+    const fresh = { writer: new ByteWriter(FIRST_BUFFER_BYTES), ends: [], removed: undefined }
     this.#groups[index] = fresh
     return fresh
   }

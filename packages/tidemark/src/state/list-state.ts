@@ -34,8 +34,12 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
 
   protected override dump(cell: unknown[]): unknown {
     if (!this.stamped) return cell
-    this.#dropExpired(cell)
-    return cell.length === 0 ? undefined : cell.map((item) => this.dumpOne(item))
+    const alive = cell.filter((item) => this.alive(item))
+    return alive.length === 0 ? undefined : alive.map((item) => this.dumpOne(item))
+  }
+
+  protected override dumpAll(cell: unknown[]): unknown {
+    return this.stamped ? cell.map((item) => this.dumpOne(item)) : cell
   }
 
   protected override load(stored: unknown, stamped: boolean): unknown[] {
@@ -44,7 +48,7 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
 
   #append(items: unknown[]): void {
     if (items.length === 0) return
-    const present = this.cell()
+    const present = this.writable()
     if (present === undefined) this.setCell(items)
     else for (const item of items) present.push(item)
   }
@@ -58,7 +62,8 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
   #live(): unknown[] | undefined {
     const cell = this.cell()
     if (cell === undefined || !this.stamped) return cell
-    this.#dropExpired(cell)
+    if (cell.every((item) => this.alive(item))) return cell
+    this.#dropExpired(this.writable() as unknown[])
     if (cell.length > 0) return cell
     this.clear()
     return undefined

@@ -28,7 +28,7 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     const given = this.#keySchema === undefined ? key : this.admit(key, this.#keySchema)
     const admittedKey = checkKey(given, this.name, 'A map key')
     const wrapped = this.wrap(this.admit(value))
-    const entries = this.cell()
+    const entries = this.writable()
     if (entries === undefined) {
       this.setCell(new Map([[admittedKey, wrapped]]))
       return
@@ -44,9 +44,11 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
   }
 
   delete(key: Key): boolean {
-    const entries = this.cell()
     const visible = this.has(key)
-    if (entries?.delete(key) === true && entries.size === 0) this.clear()
+    if (this.cell()?.has(key) !== true) return false
+    const entries = this.writable() as Entries
+    entries.delete(key)
+    if (entries.size === 0) this.clear()
     return visible
   }
 
@@ -69,10 +71,13 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
 
   protected override dump(cell: Entries): unknown {
     if (!this.stamped) return cell
-    this.#dropExpired(cell)
     const stored: Entries = new Map()
-    for (const [key, wrapped] of cell) stored.set(key, this.dumpOne(wrapped))
+    for (const [key, wrapped] of cell) if (this.alive(wrapped)) stored.set(key, this.dumpOne(wrapped))
     return stored.size === 0 ? undefined : stored
+  }
+
+  protected override dumpAll(cell: Entries): unknown {
+    return this.stamped ? new Map([...cell].map(([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell
   }
 
   protected override load(stored: unknown, stamped: boolean): Entries {
@@ -89,7 +94,8 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
   #live(): Entries | undefined {
     const entries = this.cell()
     if (entries === undefined || !this.stamped) return entries
-    this.#dropExpired(entries)
+    if ([...entries.values()].every((wrapped) => this.alive(wrapped))) return entries
+    this.#dropExpired(this.writable() as Entries)
     if (entries.size > 0) return entries
     this.clear()
     return undefined

@@ -9,6 +9,10 @@ abstract class SingleCells extends StateCells {
     return this.alive(cell) ? this.dumpOne(cell) : undefined
   }
 
+  protected override dumpAll(cell: unknown): unknown {
+    return this.dumpOne(cell)
+  }
+
   protected override load(stored: unknown, stamped: boolean): unknown {
     return this.loadOne(stored, stamped)
   }
@@ -76,6 +80,8 @@ export class AggregatingCells extends SingleCells implements AggregatingState<un
 
   add(value: unknown): void {
     const added = this.admit(value)
+    // The aggregate may change it in place.
+    this.writable()
     const accumulator: unknown = this.present() ?? this.#aggregate.create()
     this.store(this.#aggregate.add(accumulator, added))
   }

@@ -4,10 +4,13 @@
  *   "TMS1"  varint format  string operator  varint subtask  u8 keyed? [varint start, varint end + 1]
  *   varint keyed states, each:
  *     string name, kind, codec  varint version  string JSON Schema text ('' if none)
+ *     u8 extent (from format 2 on): 0 whole, 1 more, 2 changes
  *     varint groups, each: varint group, varint entries, u32 digest, varint bytes, the entries
+ *       of changes: varint removed, varint bytes, what was removed
  *   varint list states, each: string name, codec, redistribute  varint items  varint bytes, the items
  *
- * An entry is key, namespace, value (record/key-codec.ts, record/value-codec.ts); an item is a value.
+ * An entry is key, namespace, value (record/key-codec.ts, record/value-codec.ts); what was removed is key and
+ * namespace; an item is a value. Several segments of one operator and subtask are a chain (segment-chain.ts).
  * Called by the subtask's snapshot writer and by restore, `tidemark checkpoint` and exports. The
  * checksum over the whole segment is the caller's; decoding checks counts and digests all the same,
  * since they catch a writer that was wrong.
@@ -25,12 +28,12 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
-import { REDISTRIBUTES } from './snapshot.ts'
+import { EXTENTS, REDISTRIBUTES } from './snapshot.ts'
 import type {
-  KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
+  Extent, KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
 } from './snapshot.ts'
 
-export const SEGMENT_FORMAT = 1
+export const SEGMENT_FORMAT = 2
 const MAGIC = [0x54, 0x4d, 0x53, 0x31] // "TMS1"
 const PLAIN_CODEC = 'value/1'
 const STAMPED_CODEC = 'stamped-value/1'
@@ -81,6 +84,8 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
   writer.string(state.stamped === true ? STAMPED_CODEC : PLAIN_CODEC)
   writer.varint(state.version)
   writer.string(state.jsonSchema === undefined ? '' : JSON.stringify(state.jsonSchema))
+  const extent = state.extent ?? 'whole'
+  writer.u8(EXTENTS.indexOf(extent))
   writer.varint(state.groups.length)
   let entries = 0
   let bytes = 0
@@ -91,9 +96,16 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
     writer.blob(group.bytes)
     entries += group.entries
     bytes += group.bytes.length
+    if (extent !== 'changes') continue
+    const removed = group.removed ?? NOTHING_REMOVED
+    writer.varint(removed.entries)
+    writer.blob(removed.bytes)
+    bytes += removed.bytes.length
   }
   return { name: state.name, kind: state.kind, entries, bytes }
 }
+
+const NOTHING_REMOVED = { entries: 0, bytes: new Uint8Array() }
 
 const LIST_KINDS: Readonly<Record<Redistribute, string>> = {
   split: 'operator-list', union: 'operator-union-list', broadcast: 'operator-broadcast-list', 'in-flight': 'in-flight',
@@ -153,7 +165,7 @@ function readSegment(reader: ByteReader): DecodedSegment {
   const hasKeyGroups = reader.u8() === 1
   const keyGroups = hasKeyGroups ? { start: reader.varint(), end: reader.varint() - 1 } : undefined
   const keyed: KeyedStateSnapshot[] = []
-  for (let left = reader.varint(); left > 0; left--) keyed.push(readKeyed(reader, keyGroups))
+  for (let left = reader.varint(); left > 0; left--) keyed.push(readKeyed(reader, keyGroups, format))
   const lists: ListStateSnapshot[] = []
   for (let left = reader.varint(); left > 0; left--) lists.push(readList(reader))
   if (reader.remaining > 0) throw new RangeError(`${reader.remaining} bytes follow the end`)
@@ -161,7 +173,7 @@ function readSegment(reader: ByteReader): DecodedSegment {
   return { format, operator, subtask, snapshot, ...(keyGroups === undefined ? {} : { keyGroups }) }
 }
 
-function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined): KeyedStateSnapshot {
+function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format: number): KeyedStateSnapshot {
   const name = reader.string()
   const kind = reader.string()
   if (!KINDS.has(kind)) throw newer(`State "${name}"`, kind, [...KINDS].join(', '))
@@ -172,11 +184,13 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined): KeyedS
   const version = reader.varint()
   const schemaText = reader.string()
   const jsonSchema: unknown = schemaText === '' ? undefined : JSON.parse(schemaText)
+  const extent = format === 1 ? 'whole' : extentOf(name, reader.u8())
   const groups: KeyGroupSnapshot[] = []
   let last = -1
   for (let left = reader.varint(); left > 0; left--) {
     const group = {
       group: reader.varint(), entries: reader.varint(), digest: reader.u32(), bytes: reader.blob(),
+      ...(extent === 'changes' ? { removed: { entries: reader.varint(), bytes: reader.blob() } } : {}),
     }
     if (group.group <= last) throw new RangeError(`the key groups of "${name}" are out of order`)
     if (owned === undefined || group.group < owned.start || group.group > owned.end) {
@@ -190,7 +204,14 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined): KeyedS
     name, version, groups, kind: kind as KeyedStateSnapshot['kind'],
     ...(jsonSchema === undefined ? {} : { jsonSchema }),
     ...(codec === STAMPED_CODEC ? { stamped: true } : {}),
+    ...(extent === 'whole' ? {} : { extent }),
   }
+}
+
+function extentOf(state: string, code: number): Extent {
+  const extent = EXTENTS[code]
+  if (extent === undefined) throw newer(`State "${state}"`, `extent ${code}`, EXTENTS.join(', '))
+  return extent
 }
 
 function verifyGroup(state: string, group: KeyGroupSnapshot): void {
@@ -211,6 +232,16 @@ function verifyGroup(state: string, group: KeyGroupSnapshot): void {
   }
   if (digest !== group.digest) {
     throw new RangeError(`the digest of key group ${group.group} of "${state}" does not match`)
+  }
+  const { removed } = group
+  if (removed === undefined) return
+  let gone = 0
+  for (const rest = new ByteReader(removed.bytes); rest.remaining > 0; gone++) {
+    decodeKey(rest)
+    skipValue(rest)
+  }
+  if (gone !== removed.entries) {
+    throw new RangeError(`key group ${group.group} of "${state}" lacks ${gone} entries, not ${removed.entries}`)
   }
 }
 

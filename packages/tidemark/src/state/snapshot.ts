@@ -5,6 +5,7 @@
  * tables change right afterwards. List states (operator state) are plain values. snapshot-format.ts
  * turns this into a self-describing segment and back.
  */
+import type { CheckpointId } from '../base/ids.ts'
 import type { Key } from '../graph/key.ts'
 import type { StateKind } from '../graph/state-spec.ts'
 
@@ -17,6 +18,13 @@ import type { StateKind } from '../graph/state-spec.ts'
 export const REDISTRIBUTES = ['split', 'union', 'broadcast', 'in-flight', 'overlap'] as const
 export type Redistribute = (typeof REDISTRIBUTES)[number]
 
+/**
+ * What a segment says of a keyed state. 'whole': all there is, or the first part of it; 'more': a further part,
+ * with keys that no part before has; 'changes': what was set and removed since the segments before.
+ */
+export const EXTENTS = ['whole', 'more', 'changes'] as const
+export type Extent = (typeof EXTENTS)[number]
+
 export interface KeyedStateSnapshot {
   readonly name: string
   /** 'timers' and 'window' are the engine's own kinds. */
@@ -26,6 +34,8 @@ export interface KeyedStateSnapshot {
   readonly jsonSchema?: unknown
   /** True (states with a TTL): every value, item and map value is stored as [last write in wall ms, it]. */
   readonly stamped?: boolean
+  /** Default 'whole'. */
+  readonly extent?: Extent
   /** Sorted by group; groups without entries are left out. */
   readonly groups: readonly KeyGroupSnapshot[]
 }
@@ -37,6 +47,8 @@ export interface KeyGroupSnapshot {
   readonly digest: number
   /** Entries back to back: key, namespace (a value), value. */
   readonly bytes: Uint8Array
+  /** Of changes: what went, which comes before the entries. Key and namespace back to back. */
+  readonly removed?: { readonly entries: number; readonly bytes: Uint8Array }
 }
 
 export interface ListStateSnapshot {
@@ -48,6 +60,27 @@ export interface ListStateSnapshot {
 export interface OperatorSnapshot {
   readonly keyed: readonly KeyedStateSnapshot[]
   readonly lists: readonly ListStateSnapshot[]
+  /** Keyed states that are encoded beside processing. They are cut all the same: as of now. */
+  readonly slices?: SnapshotSlices
+}
+
+/** The rest of a cut, encoded little by little; a pull-driven state machine of the operator's. */
+export interface SnapshotSlices {
+  /** What of an earlier checkpoint of the same attempt this goes on top of; undefined: of none. */
+  readonly onto: { readonly checkpoint: CheckpointId; readonly increments: number } | undefined
+  /** Encodes up to so many entries more; false: nothing is left. Throws E071. */
+  advance(entries: number): boolean
+  /** Bytes that `take` would give. */
+  readonly ready: number
+  /** What was encoded since the last call; empty if nothing was. */
+  take(): readonly KeyedStateSnapshot[]
+}
+
+/** The same with its slices encoded: for those that want all at once. */
+export function inOneGo({ keyed, lists, slices }: OperatorSnapshot): OperatorSnapshot {
+  if (slices === undefined) return { keyed, lists }
+  while (slices.advance(Number.MAX_SAFE_INTEGER));
+  return { keyed: [...keyed, ...slices.take()], lists }
 }
 
 /** One entry of keyed state. `namespace` is undefined, or [start, end] of a window. */

@@ -1,12 +1,13 @@
 /**
- * What all kinds of keyed state share: the entries, the current key, admission of values, expiry.
+ * What all kinds of keyed state share: the entries, the current key, admission of values, expiry, changes.
  *
  * A cell is what one key owns in one state: a value, a list, a map. With a TTL each value in it is
  * wrapped with the time of its last write (Flink's OnCreateAndWrite, NeverReturnExpired).
  *
- *   TC-1  An expired value is never visible: not through a handle and not in a snapshot.
+ *   TC-1  An expired value is never visible through a handle; a base (incremental.ts) does not hold it.
  *   TC-2  An empty cell is not kept, so equal state means equal entries.
  *   TC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
+ *   TC-4  A cell changes only through `writable`, `setCell` and `clear`, so that the log knows of it before.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { isStreamError } from '../base/errors.ts'
@@ -14,10 +15,14 @@ import type { Key } from '../graph/key.ts'
 import type { StateSpec } from '../graph/state-spec.ts'
 import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
 import { deepFreeze } from '../record/freeze.ts'
-import { validateSync } from '../record/schema.ts'
+import { jsonSchemaOf, validateSync } from '../record/schema.ts'
 import { checkStorable } from '../record/value-check.ts'
+import { ChangeLog, type Slot } from './change-log.ts'
 import { E062_NO_CURRENT_KEY } from './errors.ts'
 import { KeyMap } from './key-map.ts'
+import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import type { TrackedTable } from './slices.ts'
+import type { Extent } from './snapshot.ts'
 
 /** Shared by all states of one operator. */
 export interface StateContext {
@@ -25,6 +30,7 @@ export interface StateContext {
   currentKey: Key | undefined
   readonly now: () => number
   readonly freeze: boolean
+  readonly maxParallelism: number
   /** For KeyMap; undefined outside tests. */
   readonly mapLimit: number | undefined
 }
@@ -39,11 +45,21 @@ class Stamped {
   }
 }
 
-export abstract class StateCells<C = unknown> {
+class CellSlot<C> implements Slot {
+  touched = 0
+  cell: C
+
+  constructor(cell: C) {
+    this.cell = cell
+  }
+}
+
+export abstract class StateCells<C = unknown> implements TrackedTable {
   readonly name: string
   readonly spec: StateSpec
+  readonly log = new ChangeLog<CellSlot<C>>()
   readonly #context: StateContext
-  readonly #cells: KeyMap<C>
+  readonly #cells: KeyMap<CellSlot<C>>
   readonly #ttlMs: number | undefined
 
   constructor(name: string, spec: StateSpec, context: StateContext) {
@@ -58,35 +74,92 @@ export abstract class StateCells<C = unknown> {
     return this.#ttlMs !== undefined
   }
 
-  clear(): void {
-    this.#cells.delete(this.#key())
+  /** Cells, also those of which nothing is alive any more. */
+  get count(): number {
+    return this.#cells.size
   }
 
-  /** What is stored of a cell, undefined if nothing of it is alive; drops what has expired for good. */
+  clear(): void {
+    const key = this.#key()
+    const slot = this.#cells.get(key)
+    if (slot === undefined) return
+    this.log.removed(key, slot)
+    this.#cells.delete(key)
+  }
+
+  /** What is stored of a cell; undefined if nothing of it is alive. */
   protected abstract dump(cell: C): unknown
+
+  /** The same, with what has expired. */
+  protected abstract dumpAll(cell: C): unknown
 
   /** The reverse of `dump`, for a snapshot that was or was not stamped. */
   protected abstract load(stored: unknown, stamped: boolean): C
 
-  /** Every key with what is stored of it; the one pass over all entries, so it also clears up. */
-  * stored(): Generator<[Key, unknown], void, undefined> {
-    for (const [key, cell] of this.#cells.entries()) {
-      const stored = this.dump(cell)
-      if (stored === undefined) this.#cells.delete(key)
-      else yield [key, stored]
+  /** Keys of which something is alive, in stored order. */
+  * storedKeys(): Generator<Key, void, undefined> {
+    for (const [key, { cell }] of this.#cells.entries()) if (this.dump(cell) !== undefined) yield key
+  }
+
+  slots(): Iterator<[Key, CellSlot<C>]> {
+    return this.#cells.entries()
+  }
+
+  builder(extent: Extent): KeyedSnapshotBuilder {
+    const { name, spec, stamped } = this
+    return new KeyedSnapshotBuilder({
+      name, kind: spec.kind, version: spec.version, stamped, extent,
+      // The schema of an aggregating state describes what is added, not what is stored.
+      jsonSchema: spec.kind === 'aggregating' ? undefined : jsonSchemaOf(spec.schema),
+      maxParallelism: this.#context.maxParallelism,
+    })
+  }
+
+  write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean {
+    const { cell } = slot as CellSlot<C>
+    const stored = asks === 'if alive' ? this.dump(cell) : this.dumpAll(cell)
+    if (stored === undefined) return false
+    try {
+      builder.put(key, undefined, stored)
+    } catch (error) {
+      if (!isStreamError(error)) throw error
+      throw error.withPlace({ position: `state "${this.name}" of key ${typeof key} ${String(key)}` })
     }
+    return true
+  }
+
+  drop(key: Key): void {
+    this.#cells.delete(key)
   }
 
   put(key: Key, stored: unknown, stamped: boolean): void {
-    this.#cells.set(key, this.load(stored, stamped))
+    this.#cells.set(key, new CellSlot(this.load(stored, stamped)))
   }
 
   protected cell(): C | undefined {
-    return this.#cells.get(this.#key())
+    return this.#cells.get(this.#key())?.cell
+  }
+
+  /** The same, to be changed in place. */
+  protected writable(): C | undefined {
+    const key = this.#key()
+    const slot = this.#cells.get(key)
+    if (slot === undefined) return undefined
+    if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
+    return slot.cell
   }
 
   protected setCell(cell: C): void {
-    this.#cells.set(this.#key(), cell)
+    const key = this.#key()
+    const slot = this.#cells.get(key)
+    if (slot === undefined) {
+      const fresh = new CellSlot(cell)
+      this.#cells.set(key, fresh)
+      this.log.created(key, fresh)
+    } else {
+      if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
+      slot.cell = cell
+    }
   }
 
   /** Validates, and freezes in dev; returns the value to keep. */

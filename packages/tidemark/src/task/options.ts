@@ -12,6 +12,10 @@ export interface TaskOptions {
   readonly pick: 'in-turn' | 'random'
   /** False: chains as calls of closures, without generated code (the simulator tries both). Default true. */
   readonly fuse?: boolean
+  /** Entries of keyed state that one step encodes while a snapshot is written. Default 1000. */
+  readonly sliceEntries?: number
+  /** A snapshot that is encoded in slices is written in segments of about so many bytes. Default 1 MB. */
+  readonly segmentBytes?: number
 }
 
 export const DEFAULT_TASK_OPTIONS: TaskOptions = {

@@ -93,6 +93,14 @@ export class RecordWriter {
       }
       case 'hash': {
         const { keyOf } = ship
+        if (size === 1) {
+          // Whatever the key group is, it is here; only the key has to be one.
+          const only = targets[0] as Target
+          return (value, timestamp) => {
+            checkKey(keyOf(value), operator)
+            this.#add(only, value, timestamp)
+          }
+        }
         return (value, timestamp) => {
           const group = keyGroupOf(checkKey(keyOf(value), operator), maxParallelism)
           this.#add(targets[subtaskOfGroup(group, size, maxParallelism)] as Target, value, timestamp)

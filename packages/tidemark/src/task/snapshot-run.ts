@@ -7,16 +7,18 @@
  *
  *   SU-1  An acknowledgement is sent when all parts are written and all overtaken items are among them.
  *   SU-2  One checkpoint at a time: a new cut, or the end of the old checkpoint, ends what was under way.
+ *   SU-3  Segments of an earlier checkpoint are told again only if that one was confirmed to this subtask.
  */
 import { describeThrown, isStreamError, reportOf, type StreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Fiber, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
-import type { FromSubtask, SnapshotMetrics } from '../base/protocol.ts'
+import type { FromSubtask, SnapshotMetrics, StateSegment } from '../base/protocol.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { E060_SUBTASK_FAILED, E114_NOT_RECORDABLE } from './errors.ts'
 import { storeInFlight, type ChannelOrigin, type Stage } from './in-flight.ts'
 import type { InputCapture } from './input-capture.ts'
+import { SegmentChains } from './segment-chains.ts'
 import { resolved, writeSnapshot, type SnapshotPart, type SnapshotPlace } from './write-snapshot.ts'
 
 export interface Cut {
@@ -41,10 +43,15 @@ export interface SnapshotRunInit {
   readonly ports: Ports
   send(message: FromSubtask): void
   post(mail: () => void): void
+  /** Something is left for the next step. */
+  awake(): void
 }
 
 export class SnapshotRun {
   readonly #init: SnapshotRunInit
+  readonly #chains = new SegmentChains()
+  /** The next slice of the snapshot that is being written. */
+  #slice: Done<void> | undefined
   #writing: { readonly id: CheckpointId; readonly fiber: Fiber } | undefined
   #capture: InputCapture | undefined
   #recorded: Done<void> | undefined
@@ -53,9 +60,9 @@ export class SnapshotRun {
     this.#init = init
   }
 
-  /** True if there is something to record. */
+  /** True if there is something to record or to encode. */
   get ready(): boolean {
-    return this.#capture?.ready === true
+    return this.#slice !== undefined || this.#capture?.ready === true
   }
 
   begin(cut: Cut): void {
@@ -63,7 +70,9 @@ export class SnapshotRun {
     const { ports } = this.#init
     const { id, capture } = cut
     this.#capture = capture
-    const fiber = start(writeSnapshot(this.#init.place, id, this.#withInFlight(cut)), (outcome) => {
+    const { known } = this.#chains
+    const written = writeSnapshot(this.#init.place, id, this.#withInFlight(cut), () => this.#pause())
+    const fiber = start(written, (outcome) => {
       this.#init.post(() => {
         if (this.#writing?.fiber === fiber) this.#writing = undefined
         if (!outcome.ok) {
@@ -72,12 +81,12 @@ export class SnapshotRun {
           this.#init.send({ kind: 'decline', id, reason, error: reportOf(error) })
           return
         }
-        const bytes = outcome.value.reduce((sum, segment) => sum + segment.length, 0)
+        const bytes = sizeOf(outcome.value.flatMap(({ segments }) => segments))
         const asyncMs = ports.clock.monotonicMs() - cut.atMs
         const overtaken = capture === undefined ? {} : { overtaken: capture.overtaken }
         ports.probe('task.ack.sent')
         this.#init.send({
-          kind: 'acknowledge', id, segments: outcome.value, endOfData: cut.endOfData,
+          kind: 'acknowledge', id, segments: this.#chains.add(id, outcome.value, known), endOfData: cut.endOfData,
           metrics: { ...cut.timing, asyncMs, bytes, ...overtaken },
         })
       })
@@ -86,8 +95,11 @@ export class SnapshotRun {
     this.advance()
   }
 
-  /** Records what has come since. */
+  /** Records what has come since, and encodes the next slice. */
   advance(): void {
+    const slice = this.#slice
+    this.#slice = undefined
+    slice?.({ ok: true, value: undefined })
     const capture = this.#capture
     if (capture === undefined) return
     const failed = capture.advance()
@@ -107,13 +119,26 @@ export class SnapshotRun {
 
   abort(id: CheckpointId): void {
     if (this.#writing?.id === id) this.cancel()
+    this.#chains.abort(id)
+  }
+
+  complete(id: CheckpointId): void {
+    this.#chains.complete(id)
   }
 
   cancel(): void {
     this.#writing?.fiber.cancel()
     this.#writing = undefined
+    this.#slice = undefined
     this.#capture = undefined
     this.#recorded = undefined
+  }
+
+  #pause(): Io<void> {
+    return wait<void>((done) => {
+      this.#slice = done
+      this.#init.awake()
+    })
   }
 
   #withInFlight(cut: Cut): SnapshotPart[] {
@@ -147,9 +172,11 @@ export class SnapshotRun {
     if (stages.length === 0) return snapshot
     const { place: { subtask }, parallelism } = this.#init
     const list = storeInFlight(operator, stages, { subtask, parallelism })
-    return { keyed: snapshot?.keyed ?? [], lists: [...(snapshot?.lists ?? []), list] }
+    return { keyed: [], ...snapshot, lists: [...(snapshot?.lists ?? []), list] }
   }
 }
+
+const sizeOf = (segments: readonly StateSegment[]): number => segments.reduce((sum, { length }) => sum + length, 0)
 
 export function asStreamError(thrown: unknown, subtask: string): StreamError {
   if (isStreamError(thrown)) return thrown

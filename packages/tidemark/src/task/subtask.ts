@@ -69,6 +69,8 @@ export class Subtask {
   #heldTrigger: CheckpointBarrier | undefined
   readonly #progress: readonly ChannelProgress[]
   #sourceMayHaveMore = true
+  /** The last checkpoint that a stop asked for: a source says nothing behind its barrier (CC-8). */
+  #suspendedBy: CheckpointId | undefined
   #inputEnded = false
   #lastCheckpoint: number
   readonly #reports = new CommitReports()
@@ -99,10 +101,9 @@ export class Subtask {
     const { name, index, keyGroups, ports, parallelism, gate } = init
     this.#snapshots = new SnapshotRun({
       name, ports, parallelism,
-      place: { subtask: index, keyGroups, segments: init.host.segments, probe: ports.probe },
+      place: { subtask: index, keyGroups, segments: init.host.segments, probe: ports.probe, options: init.options },
       head: { operator: init.head, origins: gate.origins },
-      send: (message) => this.#send(message),
-      post: (mail) => this.#post(mail),
+      send: (message) => this.#send(message), post: (mail) => this.#post(mail), awake: () => init.host.awake(),
     })
     this.#barriers = new BarrierHandler(channels, {
       block: (channel) => this.#setBlocked(channel, true),
@@ -170,8 +171,8 @@ export class Subtask {
 
   get #inputReady(): boolean {
     if (this.#partial !== undefined || this.#replay !== undefined) return true
-    if (this.#source !== undefined) return this.#sourceMayHaveMore && !this.#inputEnded
-    return this.#init.gate.ready
+    if (this.#source === undefined) return this.#init.gate.ready
+    return this.#sourceMayHaveMore && !this.#inputEnded && this.#suspendedBy === undefined
   }
 
   step(): void {
@@ -353,6 +354,7 @@ export class Subtask {
   #onMessage(message: ToSubtask): void {
     switch (message.kind) {
       case 'trigger':
+        if (message.suspend === true) this.#suspendedBy = message.barrier.id
         if (this.#source === undefined) this.#barriers.onTrigger(message.barrier)
         else if (this.#replay === undefined) this.#checkpoint(message.barrier, -1, [])
         else this.#heldTrigger = message.barrier
@@ -368,31 +370,26 @@ export class Subtask {
       case 'aborted':
         this.#onAborted(message.id, message.latestComplete)
         break
-      case 'assign':
-        this.#requireSource(message.operator).addSplits(message.splits)
-        this.#sourceMayHaveMore = true
-        break
-      case 'no-more-splits':
-        this.#requireSource(message.operator).noMoreSplits()
-        this.#sourceMayHaveMore = true
-        break
-      case 'group-watermark':
-        this.#requireSource(message.operator).onGroupWatermark(message.watermark)
-        this.#sourceMayHaveMore = true
-        break
       default:
-        assertNever(message, 'message to a subtask')
+        this.#toSource(message)
     }
   }
 
-  #requireSource(operator: string): SourceOperator {
+  /** Whatever it is, it may give the source something to do. */
+  #toSource(message: Extract<ToSubtask, { readonly operator: string }>): void {
     const source = this.#source
-    assert(source !== undefined && source.name === operator, 'splits go to the source they belong to')
-    return source
+    assert(source !== undefined && source.name === message.operator, 'a message goes to the source it belongs to')
+    this.#sourceMayHaveMore = true
+    if (message.kind === 'assign') source.addSplits(message.splits)
+    else if (message.kind === 'no-more-splits') source.noMoreSplits()
+    else if (message.kind === 'group-watermark') source.onGroupWatermark(message.watermark)
+    else if (message.kind === 'drain') source.drain()
+    else assertNever(message, 'message to a source')
   }
 
   #onComplete(id: CheckpointId, inFlight?: boolean): void {
     if (!this.#reports.onComplete(id, inFlight)) return
+    this.#snapshots.complete(id)
     this.#chain.onCheckpointComplete(id)
     this.#reportCommits()
   }
@@ -400,6 +397,7 @@ export class Subtask {
   #onAborted(id: CheckpointId, latestComplete: CheckpointId | undefined): void {
     if (latestComplete !== undefined) this.#onComplete(latestComplete, true)
     this.#snapshots.abort(id)
+    if (id === this.#suspendedBy) this.#suspendedBy = undefined
     if (id > this.#lastCheckpoint) {
       this.#abortedBeforeStart.add(id)
       if (this.#abortedBeforeStart.size > MAX_REMEMBERED_ABORTS) {

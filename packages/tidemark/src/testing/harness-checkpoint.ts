@@ -6,7 +6,8 @@
 import { checkpointId } from '../base/ids.ts'
 import { assert } from '../base/assert.ts'
 import { checkpointFile, manifestFile } from '../checkpoint/layout.ts'
-import { ENUMERATOR_SUBTASK, parseManifest } from '../checkpoint/manifest.ts'
+import { ENUMERATOR_SUBTASK, parseManifest, writerOf } from '../checkpoint/manifest.ts'
+import { mergeChains } from '../state/segment-chain.ts'
 import { decodeSegment } from '../state/snapshot-format.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import type { DiskImage } from './disk-image.ts'
@@ -34,10 +35,12 @@ export class HarnessCheckpoint {
     const path = manifestFile(STATE, id)
     const manifest = parseManifest(bytesOf(world.disk, path), path, checkpointId(id))
     const segments = new Map<string, OperatorSnapshot[]>()
-    for (const { operator, subtask, file, offset, length } of manifest.segments) {
-      if (subtask === ENUMERATOR_SUBTASK) continue
-      const place = { file: checkpointFile(STATE, id, file), offset }
-      const { snapshot } = decodeSegment(bytesOf(world.disk, place.file).subarray(offset, offset + length), place)
+    const decoded = manifest.segments.filter(({ subtask }) => subtask !== ENUMERATOR_SUBTASK).map((segment) => {
+      const { offset, length } = segment
+      const place = { file: checkpointFile(STATE, writerOf(manifest, segment), segment.file), offset }
+      return decodeSegment(bytesOf(world.disk, place.file).subarray(offset, offset + length), place)
+    })
+    for (const { operator, snapshot } of mergeChains(decoded)) {
       segments.set(operator, [...(segments.get(operator) ?? []), snapshot])
     }
     this.#segments = segments

@@ -17,7 +17,7 @@ import { createOperator } from '../operator/create.ts'
 import type { Operator, OperatorContext, OperatorMetrics } from '../operator/operator.ts'
 import { restoreOperator } from '../state/restore.ts'
 import { decodeSegment, encodeSegment } from '../state/snapshot-format.ts'
-import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { inOneGo, type OperatorSnapshot } from '../state/snapshot.ts'
 import { ManualTime } from './manual-time.ts'
 
 /** What an operator sent, in order. */
@@ -121,7 +121,7 @@ export class OperatorHarness {
     this.#checkpoints += 1
     this.#step(() => this.#operator.beforeBarrier?.())
     const made = this.#operator.snapshot(checkpointId(this.#checkpoints))
-    const snapshot = made === undefined ? { keyed: [], lists: [] } : 'next' in made ? finished(made) : made
+    const snapshot = made === undefined ? { keyed: [], lists: [] } : inOneGo('next' in made ? finished(made) : made)
     const place = this.#place()
     const { bytes } = encodeSegment({
       operator: this.#name, subtask: place.subtask, keyGroups: place.keyGroups, snapshot,

@@ -5,8 +5,10 @@ import { pattern } from '../../src/api/pattern-builder.ts'
 import type { Pattern } from '../../src/api/patterns.ts'
 import { collect, collection } from '../../src/connector/collection.ts'
 import type { MatchSpec } from '../../src/graph/operator-spec.ts'
+import { createMatch } from '../../src/operator/cep/match-operator.ts'
 import { decodeSegment } from '../../src/state/snapshot-format.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
+import { inLine } from '../operator/in-line.ts'
 
 /** Records are texts such as 'a1': kind and number. */
 const is = (kind: string) => (record: string) => record.startsWith(kind)
@@ -129,6 +131,73 @@ test('a key has state while records wait or matches are in progress, and not lon
   harness.watermark(700)
   expect(keysIn(harness)).toBe(0)
   expect(harness.values('timed-out')).toHaveLength(299)
+})
+
+test('MO-4: a key that comes again after many others came and went finds what waits for it, and what is in progress', () => {
+  const given = p.begin('a', is('a')).next('b', is('b'))
+  const harness = new OperatorHarness(specOf(given, { keyOf: (record: string) => record.slice(1) }), { freeze: false })
+  harness.send('awaits', 1_000_000)
+  harness.send('abegun', 1)
+  for (let i = 2; i < 10_000; i++) {
+    harness.send(`a${i}`, i)
+    if (i % 2 === 0) harness.send(`b${i}`, i)
+    harness.watermark(i)
+    if (i % 2 === 1) harness.send(`x${i}`, i + 1)
+  }
+  harness.send('bbegun', 10_000)
+  harness.send('bwaits', 1_000_001)
+  harness.watermark(2_000_000)
+  expect(textsOf(harness).filter((text) => !/\d/.test(text))).toEqual(['abegun bbegun', 'awaits bwaits'])
+  expect(textsOf(harness)).toHaveLength(4_999 + 2)
+})
+
+test('in line, and with or without freezing, records take the same way', () => {
+  const given = p.begin('a', is('a')).followedBy('b', is('b')).within(4)
+  const outputs = [createMatch, inLine(createMatch)].flatMap((create) => [true, false].map((freeze) => {
+    const keyOf = (record: string): string | number => (record.endsWith('z') ? record.slice(-2) : record.length % 2)
+    const harness = new OperatorHarness(specOf(given, { keyOf }), { create, freeze })
+    'a1 b2 a3z x1 b3z aaa b11 b1 a1 a2z b2z b5'.split(' ').forEach((record, i) => {
+      harness.send(record, [3, 4, 2, 9, 8, 7, 14, 15, 12, 11, 18, 3][i] as number)
+      harness.watermark(Math.floor(i / 3) * 4)
+    })
+    harness.watermark(100)
+    return JSON.stringify([harness.outputs, harness.metrics])
+  }))
+  expect(JSON.parse(outputs[0] as string)[0].filter((each: { tag?: string }) => each.tag === 'main').length).toBeGreaterThan(1)
+  expect(outputs[0]).toContain('"tag":"late"')
+  expect(new Set(outputs)).toEqual(new Set([outputs[0]]))
+})
+
+test('an impossible key is refused, also after possible ones', () => {
+  for (const create of [createMatch, inLine(createMatch)]) {
+    for (const bad of [Number.NaN, '\ud800', undefined, {}]) {
+      const harness = new OperatorHarness(
+        specOf(p.begin('a'), { keyOf: (record: string) => (record === 'bad' ? bad : record) as string }), { create, freeze: false })
+      harness.send('good', 1)
+      expect(() => harness.send('bad', 2)).toThrow(/E072|key/)
+    }
+    const zeros = new OperatorHarness(
+      specOf(p.begin('a').next('b'), { keyOf: (record: string) => (record === 'minus' ? -0 : 0) }), { create, freeze: false })
+    for (const [record, time] of [['plus', 1], ['minus', 2], ['plus', 3]] as const) zeros.send(record, time)
+    zeros.watermark(5)
+    expect(textsOf(zeros)).toEqual(['plus minus', 'minus plus'])
+    expect(zeros.values().every((match) => Object.is((match as { key: number }).key, 0))).toBe(true)
+  }
+})
+
+test('a condition is asked once about a record, however many partial matches ask', () => {
+  const asked: string[] = []
+  const once = (kind: string) => (record: string): boolean => {
+    asked.push(`${kind}${record}`)
+    return record.startsWith(kind)
+  }
+  const a = once('a')
+  const given = p.begin('a', a).followedByAny('b', once('b')).followedBy('again', a).within(50)
+  const harness = new OperatorHarness(specOf(given), { freeze: false })
+  'x1 a1 b1 a2 b2 x2 a3'.split(' ').forEach((record, i) => harness.send(record, i + 1))
+  harness.watermark(10)
+  expect(textsOf(harness)).toEqual(['a1 b1 a2', 'a1 b2 a3', 'a2 b2 a3'])
+  expect(asked).toEqual([...new Set(asked)])
 })
 
 test('what matches have in common is kept once', () => {

@@ -135,7 +135,7 @@ export class SmallJob implements CoordinatorHost {
   constructor(world: World, storage: Storage, directory: OpenedDirectory, options: Partial<CheckpointOptions> = {}) {
     this.ports = world.ports(storage)
     this.opened = directory
-    this.files = new CheckpointFiles({ ports: this.ports, directory: DIR, epoch: directory.epoch, process: '0' })
+    this.files = new CheckpointFiles({ ports: this.ports, directory: directory.directory, epoch: directory.epoch, process: '0' })
     const vertex = (index: number, name: string) =>
       ({ index, name, parallelism: 2, operators: [{ name, kind: index === 0 ? 'source' : 'window' }] })
     const job: JobSummary = {

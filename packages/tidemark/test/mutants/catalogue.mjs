@@ -3,7 +3,8 @@
  *
  * The classes are those of real bugs in other engines: A transactions, B restore, commit and collection, C end
  * of input, D output files, E key groups and timers, F watermarks and idleness, G sources, P checkpoint protocol,
- * S what must be durable, U barriers that overtake. `by` names the fastest means: seeds of the simulator, or a test file with the
+ * S what must be durable, U barriers that overtake, I incremental
+ * snapshots. `by` names the fastest means: seeds of the simulator, or a test file with the
  * test whose name holds `test`.
  */
 const seeds = (within) => ({ kind: 'seeds', within })
@@ -420,6 +421,49 @@ export const MUTANTS = [
     name: 'parts-behind-the-barrier', class: 'C', bug: 'what is added up ahead of a shuffle is held back over a barrier',
     patches: without('task/subtask.ts', '    this.#chain.beforeBarrier()\n'),
     by: suite('operator/pre-aggregate.test.ts', 'PA-1, PO-1 to PO-3'),
+  },
+  // ---- I: incremental snapshots ----------------------------------------------------------------------
+  {
+    name: 'unconfirmed-changes-forgotten', class: 'I', bug: 'what an aborted checkpoint held is not in the next one',
+    patches: one('state/incremental.ts', '      before === undefined ? fresh : joinChanges([...before.held.slice(i, i + 1), fresh]))', '      before === undefined ? fresh : joinChanges([fresh, ...before.held.slice(i, i)]))'),
+    by: seeds(3000),
+  },
+  {
+    name: 'on-top-of-the-unconfirmed', class: 'I', bug: 'changes go on top of a checkpoint that may never complete',
+    patches: [
+      { file: 'state/incremental.ts', find: '    this.#unconfirmed = { checkpoint, held, kept }\n', replace: '    this.#confirmed = checkpoint\n' },
+    ],
+    by: suite('state/incremental.test.ts', 'IS-1'),
+  },
+  {
+    name: 'chain-longer-than-the-unconfirmed', class: 'I', bug: 'a cut keeps parts of the chain that the one before it, still unconfirmed, replaced',
+    patches: one('state/incremental.ts', 'before === undefined ? confirmed : confirmed.slice(0, before.kept)', 'confirmed'),
+    by: suite('state/incremental.test.ts', 'IS-1: parts that an unconfirmed cut replaced'),
+  },
+  {
+    name: 'no-pre-image', class: 'I', bug: 'an entry that changes before its slice is written as it is by then',
+    patches: without('state/change-log.ts', '    this.#beforeChange?.(key, slot)\n'),
+    by: seeds(3000),
+  },
+  {
+    name: 'removals-forgotten', class: 'I', bug: 'an entry that was removed is back after a restore',
+    patches: without('state/segment-chain.ts', '      while (gone.remaining > 0) live.delete(readId(gone, removed.bytes))\n'),
+    by: suite('state/incremental.test.ts', 'IS-1, SL-1, CG-2'),
+  },
+  {
+    name: 'removals-after-entries', class: 'I', bug: 'a key that was removed and set again is removed',
+    patches: without('state/slices.ts', "    if (this.#removing && this.#work.kind === 'changes') return []\n"),
+    by: suite('state/incremental.test.ts', 'SL-3'),
+  },
+  {
+    name: 'files-in-use-collected', class: 'I', bug: 'collection takes files that an incremental checkpoint refers to',
+    patches: one('checkpoint/gc.ts', 'fate: inUse(id, file)', 'fate: false'),
+    by: seeds(3000),
+  },
+  {
+    name: 'chain-out-of-order', class: 'I', bug: 'older changes come on top of newer ones',
+    patches: one('task/segment-chains.ts', 'return [operator, [...kept, segments]] as const', 'return [operator, [...kept.slice(0, 1), segments, ...kept.slice(1)]] as const'),
+    by: seeds(6000),
   },
 ]
 

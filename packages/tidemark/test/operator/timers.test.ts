@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ProcessSpec } from '../../src/graph/operator-spec.ts'
-import { TimerQueue } from '../../src/operator/timer-queue.ts'
+import { TimerQueue, type Timer } from '../../src/operator/timer-queue.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
 import { verifyInAllModes } from '../../src/testing/operator-script.ts'
 
+const idOf = ({ key, namespace, time }: Timer): object => ({ key, namespace, time })
+
 test('the timer queue equals a sorted list under any adds, deletes and pops', () => {
   const op = fc.record({
-    kind: fc.constantFrom('add', 'add', 'delete', 'pop'), key: fc.constantFrom('a', 1, 1n), time: fc.nat(12),
+    kind: fc.constantFrom('add', 'add', 'add', 'add', 'delete', 'pop', 'pop', 'list'), key: fc.constantFrom('a', 1, 1n), time: fc.nat(12),
     ns: fc.constantFrom(undefined, { start: 0, end: 5 }, { start: 0, end: 6 }),
   })
   fc.assert(fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
@@ -22,17 +24,23 @@ test('the timer queue equals a sorted list under any adds, deletes and pops', ()
       } else if (kind === 'delete') {
         expect(queue.delete(key, ns, time)).toBe(known)
         model = model.filter((each) => each.id !== id)
-      } else {
+      } else if (kind === 'pop') {
         const due = model.filter((each) => each.time <= time)
         const first = due.find((each) => each.time === Math.min(...due.map((d) => d.time)))
         const popped = queue.pop(time)
         expect(popped?.time).toBe(first?.time)
         expect(popped?.key).toBe(first?.key)
         model = model.filter((each) => each !== first)
+      } else {
+        expect(queue.registered().map((timer) => [timer.time, timer.key])).toEqual(model.map((each) => [each.time, each.key]))
       }
       expect(queue.size).toBe(model.length)
-      expect(queue.sorted().map((t) => t.time)).toEqual(model.map((m) => m.time).sort((a, b) => a - b))
     }
+    // TQ-4: what is registered anew in this order fires in the same order.
+    const anew = new TimerQueue()
+    for (const { key, namespace, time } of queue.registered()) anew.add(key, namespace, time)
+    for (let timer = queue.pop(12); timer !== undefined; timer = queue.pop(12)) expect(anew.pop(12)).toMatchObject(idOf(timer))
+    expect(anew.size).toBe(0)
   }))
 })
 

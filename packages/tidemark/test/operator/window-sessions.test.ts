@@ -4,10 +4,13 @@ import { expect, test } from 'vitest'
 import type { WindowSpec } from '../../src/graph/operator-spec.ts'
 import { createGeneralWindow } from '../../src/operator/window-general.ts'
 import { createSessionWindow, isPlainSession } from '../../src/operator/window-sessions.ts'
+import { OperatorHarness } from '../../src/testing/operator-harness.ts'
 import {
   compareOutputs, recordsOf, runScript, ScaledHarness, type ScriptStep,
 } from '../../src/testing/operator-script.ts'
-import { aggregateWindow, session } from './specs.ts'
+import { errorOf } from '../api/fakes.ts'
+import { inLine } from './in-line.ts'
+import { aggregateWindow, session, type Row } from './specs.ts'
 import { lateness, steps } from './window-model.ts'
 
 /** As the API makes it: one gap for all records. */
@@ -27,6 +30,81 @@ test('WS-1: sessions of the fast and of the general operator agree on any input,
     compareOutputs(fast, runScript({ operator, steps: script, create: createSessionWindow }, 'restored'), 'restored')
     compareOutputs(fast, runScript({ operator, steps: script, create: createSessionWindow }, 'rescaled'), 'rescaled')
   }), { numRuns: 120 })
+})
+
+/** Counts, as the API writes them: in line there is no call of `add`. */
+const counting = (gap: number, latenessMs: number): WindowSpec => ({
+  ...aggregateWindow(plain(gap), { latenessMs }),
+  compute: {
+    kind: 'aggregate',
+    aggregate: {
+      create: () => [0],
+      add(cells: number[]) {
+        cells[0] = (cells[0] as number) + 1
+        return cells
+      },
+      merge: ([a]: number[], [b]: number[]) => [(a as number) + (b as number)],
+      result: ([n]: number[]) => n,
+      code: { cells: 'accumulator', steps: [{ kind: 'count', at: 0 }] },
+    },
+    result: (key: string, window: { start: number; end: number }, n: number) => [key, window.start, window.end, n],
+  },
+})
+
+test('WS-1: written in line, sessions are those of the general operator, in every mode', () => {
+  const create = inLine(createSessionWindow)
+  fc.assert(fc.property(gaps, lateness, steps, fc.boolean(), (gap, latenessMs, script, counted) => {
+    const operator = counted ? counting(gap, latenessMs) : aggregateWindow(plain(gap), { latenessMs })
+    const general = runScript({ operator, steps: script, create: createGeneralWindow }, 'plain')
+    compareOutputs(runScript({ operator, steps: script, create }, 'plain'), general, 'general')
+    compareOutputs(runScript({ operator, steps: script, create }, 'rescaled'), general, 'general')
+  }), { numRuns: 80 })
+})
+
+test('OS-6: sessions become one in the order in which they were opened or last merged', () => {
+  const operator: WindowSpec = {
+    ...aggregateWindow(plain(5)),
+    compute: {
+      kind: 'aggregate',
+      aggregate: {
+        create: () => '', add: (text: string, row: Row) => text + String(row[1]),
+        merge: (a: string, b: string) => `(${a}+${b})`, result: (text: string) => text,
+      },
+      result: (_key: unknown, _window: unknown, text: string) => text,
+    },
+  }
+  // 4 joins those of 1 and 3, which are younger than that of 2 then; 5 joins all.
+  const times = [20, 40, 30, 25, 35]
+  const script = times.map((timestamp, i): ScriptStep => ({ kind: 'send', value: ['a', i + 1], timestamp }))
+  for (const create of [createSessionWindow, inLine(createSessionWindow), createGeneralWindow]) {
+    const steps: readonly ScriptStep[] = [...script, { kind: 'watermark', watermark: 99 }]
+    const outputs = runScript({ operator, steps, create }, 'plain')
+    const values = outputs.flat().flatMap((each) => (each.kind === 'record' ? [each.value] : []))
+    expect(values).toEqual(['(2+(1+3)4)5'])
+  }
+})
+
+test('errors of sessions name the function that threw, in line or not', () => {
+  const no = (): never => {
+    throw new Error('no')
+  }
+  const add = (n: number, row: Row): number => (row[1] === 13 ? no() : n + 1)
+  const aggregate = { create: () => 0, add, merge: no, result: no }
+  const compute = { kind: 'aggregate' as const, aggregate, result: (n: unknown) => n }
+  const base = aggregateWindow(plain(5), { compute })
+  const functions: readonly (readonly [WindowSpec, ...(readonly [Row, number])[]])[] = [
+    [base, [['a', 1], 1], [['a', 13], 2]],
+    [base, [['a', 1], 1], [['a', 1], 9], [['a', 1], 5]],
+    [{ ...base, keyOf: no }, [['a', 1], 1]],
+  ]
+  for (const create of [createSessionWindow, inLine(createSessionWindow)]) {
+    const said = functions.map(([operator, ...sends]) => errorOf(() => {
+      const harness = new OperatorHarness(operator, { create })
+      for (const [value, timestamp] of sends) harness.send(value, timestamp)
+    }).message)
+    const blamed = said.map((text) => text.split(' of operator')[0])
+    expect(blamed).toEqual(['aggregate', 'merge of the aggregate', 'keyBy'])
+  }
 })
 
 test('WS-3: either operator of sessions goes on from the snapshot of the other', () => {

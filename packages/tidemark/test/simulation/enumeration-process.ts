@@ -14,6 +14,7 @@ import type { JobGraph } from '../../src/graph/job-graph.ts'
 import { Deployment } from '../../src/host/deployment.ts'
 import type { SimulatedDisk, SimulatedStorage } from '../../src/host/simulator/storage.ts'
 import { JobSupervisor, type JobEnd } from '../../src/job/job-supervisor.ts'
+import type { StopRequest } from '../../src/job/stop.ts'
 import type { Subtask } from '../../src/task/subtask.ts'
 
 export const STATE = '/state'
@@ -109,13 +110,22 @@ export class SmallProcess {
     readonly graph: JobGraph
     readonly number?: number
     readonly fresh?: boolean
+    readonly directory?: string
+    /** A savepoint or another state directory to begin from. */
+    readonly from?: string
     /** Storage operations take a step each instead of none. */
     readonly paced?: boolean
+    /** Storage operations take so many milliseconds, in which subtasks go on. */
+    readonly storageMs?: number
     readonly onProbe?: (step: string) => void
   }) {
     const number = init.number ?? 1
     this.#nowMs = number * 10_000
-    this.storage = disk.mount(init.paced === true ? (_info, run) => void this.#mail.push(run) : undefined)
+    const { storageMs } = init
+    this.storage = disk.mount(
+      storageMs !== undefined ? (_info, run) => void this.#after(storageMs, run)
+        : init.paced === true ? (_info, run) => void this.#mail.push(run) : undefined,
+    )
     const ports: Ports = {
       storage: this.storage,
       clock: { wallMs: () => this.#nowMs, monotonicMs: () => this.#nowMs },
@@ -130,7 +140,8 @@ export class SmallProcess {
     }
     const { graph } = init
     this.#supervisor = new JobSupervisor({
-      graph, ports, directory: STATE, engine: 'test', pid: number, host: 'test', fresh: init.fresh ?? false,
+      graph, ports, directory: init.directory ?? STATE, engine: 'test', pid: number, host: 'test',
+      fresh: init.fresh ?? false, ...(init.from === undefined ? {} : { from: init.from }),
       onStarted: (opened) => {
         this.started = true
         this.restored = opened.restore?.checkpoint ?? 0
@@ -161,8 +172,8 @@ export class SmallProcess {
     return this
   }
 
-  stop(): void {
-    this.#supervisor.stop()
+  stop(request?: StopRequest): void {
+    this.#supervisor.stop(request)
   }
 
   get running(): boolean {

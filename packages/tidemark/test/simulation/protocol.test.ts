@@ -26,6 +26,7 @@ describe('the checkpoint protocol', () => {
     // Checkpoints that hold what barriers overtook, and attempts that went on from one.
     expect(sums.overtaken).toBeGreaterThan(SEEDS / 10)
     expect(sums.replayed).toBeGreaterThan(SEEDS / 100)
+    expect(sums.increments).toBeGreaterThan(SEEDS / 50)
     for (const step of STEPS) expect(sums.reached[step] ?? 0, step).toBeGreaterThan(100)
   })
 })

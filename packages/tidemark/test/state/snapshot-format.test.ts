@@ -36,13 +36,13 @@ const sample: SegmentInput = {
 test('SF-1: a decoded segment is what was encoded', () => {
   const { bytes } = encodeSegment(sample)
   expect(new TextDecoder().decode(bytes.subarray(0, 4))).toBe('TMS1')
-  expect(decodeSegment(bytes)).toEqual({ format: 1, ...sample })
+  expect(decodeSegment(bytes)).toEqual({ format: 2, ...sample })
   expect(encodeSegment(decodeSegment(bytes)).bytes).toEqual(bytes)
 })
 
 test('SF-1: a segment without keyed state is itself again', () => {
   const input: SegmentInput = { operator: 'src', subtask: 0, snapshot: { keyed: [], lists: [] } }
-  expect(decodeSegment(encodeSegment(input).bytes)).toEqual({ format: 1, ...input })
+  expect(decodeSegment(encodeSegment(input).bytes)).toEqual({ format: 2, ...input })
 })
 
 test('the summary counts entries and bytes of every state', () => {
@@ -135,9 +135,9 @@ test('E057: a group that the subtask did not own is refused', () => {
 
 test('E058: a newer format is refused with both versions', () => {
   const { bytes } = encodeSegment(sample)
-  bytes[4] = 2
+  bytes[4] = 3
   expect(() => decodeSegment(bytes)).toThrow(expect.objectContaining({
-    code: 'E058', message: 'The state segment has format 2; this version reads up to 1.',
+    code: 'E058', message: 'The state segment has format 3; this version reads up to 2.',
   }))
 })
 

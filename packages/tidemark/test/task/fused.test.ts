@@ -17,7 +17,7 @@ import {
 } from '../../src/index.ts'
 import type { OperatorContext, Output } from '../../src/operator/operator.ts'
 import { isSource } from '../../src/operator/source-operator.ts'
-import type { OperatorSnapshot } from '../../src/state/snapshot.ts'
+import { inOneGo, type OperatorSnapshot } from '../../src/state/snapshot.ts'
 import { OperatorChain } from '../../src/task/operator-chain.ts'
 
 interface Row {
@@ -138,7 +138,7 @@ function run(
 }
 
 function settled(made: ReturnType<OperatorChain['snapshot']>[number]['snapshot']): OperatorSnapshot {
-  if (!('next' in made)) return made
+  if (!('next' in made)) return inOneGo(made)
   let snapshot: OperatorSnapshot | undefined
   start(made, (outcome) => {
     if (outcome.ok) snapshot = outcome.value

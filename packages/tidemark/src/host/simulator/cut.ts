@@ -9,9 +9,10 @@ import { crc32 } from '../../base/crc32.ts'
 import type { Key } from '../../graph/key.ts'
 import type { CheckpointId, Epoch } from '../../base/ids.ts'
 import { checkpointFile, checkpointsDirectory, manifestFile, parseManifestFile } from '../../checkpoint/layout.ts'
-import { parseManifest, type Manifest } from '../../checkpoint/manifest.ts'
+import { parseManifest, writerOf, type Manifest } from '../../checkpoint/manifest.ts'
 import type { AssignedSplit } from '../../base/protocol.ts'
 import { decodeSegment, readEntries } from '../../state/snapshot-format.ts'
+import { mergeChains } from '../../state/segment-chain.ts'
 import type { KeyedEntry, OperatorSnapshot } from '../../state/snapshot.ts'
 import { IN_FLIGHT, restoreInFlight, type InFlightItem } from '../../task/in-flight.ts'
 import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
@@ -113,12 +114,13 @@ export function readCut(disk: SimulatedDisk, directory: string, id: CheckpointId
   const path = manifestFile(directory, id)
   const manifest = parseManifest(bytesOf(disk, path), path, id)
   const files = new Map<string, Uint8Array>()
-  const parts = manifest.segments.map(({ operator, subtask, file, offset, length }) => {
-    const bytes = files.get(file) ?? bytesOf(disk, checkpointFile(directory, id, file))
-    files.set(file, bytes)
-    return { operator, subtask, snapshot: decodeSegment(bytes.subarray(offset, offset + length)).snapshot }
+  const segments = manifest.segments.map((segment) => {
+    const path = checkpointFile(directory, writerOf(manifest, segment), segment.file)
+    const bytes = files.get(path) ?? bytesOf(disk, path)
+    files.set(path, bytes)
+    return decodeSegment(bytes.subarray(segment.offset, segment.offset + segment.length))
   })
-  return new Cut(manifest, parts)
+  return new Cut(manifest, mergeChains(segments))
 }
 
 /**
@@ -138,11 +140,13 @@ export function unreadableCheckpoint(
     if (id === undefined || !completed.has(id)) continue
     try {
       const path = manifestFile(directory, id)
-      const { epoch, files } = parseManifest(bytesOf(disk, path), path, id)
-      if (epoch !== completed.get(id)) continue
-      for (const { name: file, length, crc32: sum } of files) {
-        const bytes = bytesOf(disk, checkpointFile(directory, id, file))
-        if (bytes.length !== length || crc32(bytes) !== sum) return `${file} of checkpoint ${id} is damaged`
+      const manifest = parseManifest(bytesOf(disk, path), path, id)
+      if (manifest.epoch !== completed.get(id)) continue
+      for (const file of manifest.files) {
+        const bytes = bytesOf(disk, checkpointFile(directory, writerOf(manifest, file), file.name))
+        if (bytes.length !== file.length || crc32(bytes) !== file.crc32) {
+          return `${file.name} of checkpoint ${writerOf(manifest, file)}, of which ${id} consists, is damaged`
+        }
       }
     } catch (error) {
       return `checkpoint ${id}: ${error instanceof Error ? error.message : String(error)}`
@@ -154,7 +158,7 @@ export function unreadableCheckpoint(
 /** What of checkpoint `id` a power cut now could take away. */
 export function notDurable(disk: SimulatedDisk, directory: string, manifest: Manifest): string | undefined {
   const id = manifest.checkpoint
-  const paths = [manifestFile(directory, id), ...manifest.files.map((file) => checkpointFile(directory, id, file.name))]
+  const paths = [manifestFile(directory, id), ...manifest.files.map((file) => checkpointFile(directory, writerOf(manifest, file), file.name))]
   return paths.find((path) => !disk.durable(path))
 }
 

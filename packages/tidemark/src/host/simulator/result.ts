@@ -33,6 +33,8 @@ export interface SimulationResult {
   /** Completed checkpoints that hold what a barrier overtook, and attempts that went on from one. */
   readonly overtaken: number
   readonly replayed: number
+  /** Completed checkpoints that go on top of an earlier one. */
+  readonly increments: number
   /** Named steps reached, and how often. */
   readonly reached: ReadonlyMap<string, number>
   readonly plan: Readonly<Record<string, unknown>>

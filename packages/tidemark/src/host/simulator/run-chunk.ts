@@ -25,6 +25,7 @@ export interface Sums {
   records: number
   overtaken: number
   replayed: number
+  increments: number
   /** Seeds with at least one crash and one completed checkpoint. */
   crashedAndCompleted: number
   /** Named steps, counted ones under their name with k. */
@@ -36,11 +37,12 @@ export interface Sums {
 
 const COUNTS = [
   'steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records', 'overtaken', 'replayed',
+  'increments',
 ] as const
 
 export const emptySums = (): Sums => ({
-  seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, crashedAndCompleted: 0,
-  reached: {}, failures: [], shapeless: [],
+  seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0,
+  increments: 0, crashedAndCompleted: 0, reached: {}, failures: [], shapeless: [],
 })
 
 export const RUN: Readonly<Record<SeedKind, (seed: number) => SimulationResult>> = {

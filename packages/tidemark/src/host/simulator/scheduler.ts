@@ -18,8 +18,8 @@ export interface Steppable {
   step(): void
 }
 
-/** How often time passes although something is ready. */
-const TIME_PASSES_ONE_IN = 16
+/** How often time passes although something is ready: on a machine that is too slow for its work, and on a good one. */
+const TIME_PASSES_ONE_IN = { slow: 16, good: 256 }
 
 interface Timer {
   readonly dueMs: number
@@ -45,6 +45,7 @@ export class Scheduler implements Clock, Executor, Timers {
   #sequence = 0
   #wallOffsetMs = 1_000_000_000_000
   steps = 0
+  #timePassesOneIn = TIME_PASSES_ONE_IN.slow
   #stalled = ''
   #stalledUntil = 0
   /** Told of every choice before it is carried out: for traces. */
@@ -63,6 +64,11 @@ export class Scheduler implements Clock, Executor, Timers {
 
   monotonicMs(): number {
     return this.#nowMs
+  }
+
+  /** The machine is fast enough for its work from now on: its timers do not run out before what they wait for. */
+  calm(): void {
+    this.#timePassesOneIn = TIME_PASSES_ONE_IN.good
   }
 
   /** The wall clock jumps; intervals and timers do not notice. */
@@ -99,7 +105,7 @@ export class Scheduler implements Clock, Executor, Timers {
     ready.length = 0
     for (const subtask of subtasks) if (subtask.runnable) ready.push(subtask)
     const lanes = this.#lanes.size
-    if (ready.length + lanes === 0 || this.#random.chance(1, TIME_PASSES_ONE_IN)) {
+    if (ready.length + lanes === 0 || this.#random.chance(1, this.#timePassesOneIn)) {
       if (this.#fireNextTimer()) return true
       if (ready.length + lanes === 0) return false
     }

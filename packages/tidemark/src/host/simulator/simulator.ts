@@ -71,6 +71,7 @@ class Simulation {
   #restarts = 0
   #overtaken = 0
   #replayed = 0
+  #increments = 0
   #leastParallelism = Number.POSITIVE_INFINITY
   #mostParallelism = 0
   /** Kinds of fault that happened. */
@@ -120,7 +121,7 @@ class Simulation {
       shape, lacks: kind === 'full' ? lacking(shape) : [],
       seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
-      overtaken: this.#overtaken, replayed: this.#replayed,
+      overtaken: this.#overtaken, replayed: this.#replayed, increments: this.#increments,
       leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
     }
   }
@@ -204,6 +205,7 @@ class Simulation {
       onRestart: (error) => this.#onRestart(error, incarnation),
     })
     this.#incarnation = incarnation
+    if (this.#healed) incarnation.scheduler.calm()
     incarnation.start()
     while (!this.#hasLeft(incarnation) && this.#violation === undefined) {
       this.#steps += 1
@@ -300,6 +302,7 @@ class Simulation {
     this.#healed = true
     this.#aim = undefined
     this.#world.heal()
+    this.#incarnation?.scheduler.calm()
     this.#bury()
     this.#trace.note('healed', '')
   }
@@ -448,6 +451,7 @@ class Simulation {
     try {
       const cut = readCut(this.#disk, STATE, id)
       this.#complete.set(id, cut.manifest.epoch)
+      if (cut.manifest.files.some(({ checkpoint }) => checkpoint !== undefined)) this.#increments += 1
       if (cut.overtaken.length > 0) {
         this.#inFlight.add(id)
         this.#overtaken += 1

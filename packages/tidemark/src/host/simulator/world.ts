@@ -236,7 +236,10 @@ export function drawProcess(random: Prng, maxParallelism: number, least: number)
     },
   }
   // Generated code in most processes, closures in the others: not drawn, so that older seeds stay what they were.
-  return { ...plan, options: { ...plan.options, fuse: plan.options.sourceBatchRecords !== 25 } }
+  // So are the slices of a snapshot: one entry a step, some, or all at once.
+  const { sourceBatchRecords, channelBatches } = plan.options
+  const slices = { sliceEntries: [1, 4, 1000][channelBatches % 3] ?? 1, segmentBytes: sourceBatchRecords === 25 ? 1 : 300 }
+  return { ...plan, options: { ...plan.options, ...slices, fuse: sourceBatchRecords !== 25 } }
 }
 
 function drawRestart(random: Prng): RestartSettings {

@@ -18,6 +18,7 @@ import { requireMine } from '../../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../../checkpoint/files.ts'
 import type { JobEdge, JobGraph } from '../../graph/job-graph.ts'
 import { readCheckpoint, type RestoredJob } from '../../job/restore.ts'
+import { ownState } from '../../job/settle.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../task/options.ts'
 import { Deployment, tableOf } from '../deployment.ts'
 import { engineError } from '../errors.ts'
@@ -176,7 +177,7 @@ export class WorkerHost {
         this.#send({ kind: 'from', term, id, message: failed })
         return
       }
-      current.deployment = this.#build(message, current, outcome.value)
+      current.deployment = this.#build(message, current, ownState(outcome.value, restore))
       this.#turns.subtasks = current.deployment.subtasks
       for (const early of current.early.splice(0)) this.#onMessage(early)
       this.#loop.wake()

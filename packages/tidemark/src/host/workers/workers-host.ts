@@ -12,11 +12,13 @@ import { all, settleAll, type Io } from '../../base/io.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { FromSubtask } from '../../base/protocol.ts'
 import { ringMemory } from '../../channel/ring.ts'
+import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
 import type { FileEntry } from '../../checkpoint/manifest.ts'
 import { explainJson } from '../../graph/explain.ts'
 import type { JobVertex } from '../../graph/job-graph.ts'
 import type { Deployed } from '../../job/job-attempt.ts'
 import { JobSupervisor, type DeployInit } from '../../job/job-supervisor.ts'
+import type { StopRequest } from '../../job/stop.ts'
 import { partners, type DeploymentCounts } from '../deployment.ts'
 import { EventLoop } from '../event-loop.ts'
 import { HostMeter, type HostSample } from '../host-meter.ts'
@@ -75,6 +77,7 @@ export class WorkersHost implements JobHost {
     this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
+      ...(init.from === undefined ? {} : { from: init.from }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,
       onEnd: (end) => {
@@ -91,8 +94,12 @@ export class WorkersHost implements JobHost {
     this.#supervisor.start()
   }
 
-  stop(): void {
-    this.#supervisor.stop()
+  stop(request?: StopRequest): void {
+    this.#supervisor.stop(request)
+  }
+
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    this.#supervisor.savepoint(path, done)
   }
 
   cancel(): void {

@@ -54,8 +54,8 @@ export function createBroadcastProcess(spec: BroadcastProcessSpec, context: Oper
     ...main,
     inputs: [main.collect, fromBroadcast],
     snapshot(checkpoint) {
-      const { keyed, lists } = main.snapshot(checkpoint) as OperatorSnapshot
-      return { keyed, lists: [...lists, ...shared.snapshot()] }
+      const snapshot = main.snapshot(checkpoint) as OperatorSnapshot
+      return { ...snapshot, lists: [...snapshot.lists, ...shared.snapshot()] }
     },
   }
 }

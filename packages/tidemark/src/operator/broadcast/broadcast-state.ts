@@ -28,8 +28,8 @@ export class BroadcastState {
   readonly readable: Readonly<Record<string, MapState<Key, unknown>>>
 
   constructor(specs: Readonly<Record<string, MapStateSpec>>, context: OperatorContext) {
-    const { operator, freeze, restored, processingTime } = context
-    const shared = { currentKey: THE_KEY, now: () => processingTime.now(), freeze, mapLimit: undefined }
+    const { operator, freeze, restored, processingTime, maxParallelism } = context
+    const shared = { currentKey: THE_KEY, now: () => processingTime.now(), freeze, maxParallelism, mapLimit: undefined }
     this.#cells = Object.entries(specs).map(([name, spec]) => {
       const cells = new MapCells(name, spec, shared)
       const items = (restored?.list(LIST_PREFIX + name) ?? []) as readonly (readonly [Key, unknown])[]

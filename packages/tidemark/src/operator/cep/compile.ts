@@ -47,6 +47,8 @@ export interface Edge {
   readonly withinMs: number
   /** The edge that takes over when one of the guards is lifted. */
   readonly lifts: readonly { readonly conditions: readonly number[]; readonly edge: number }[]
+  /** Nothing closes or lifts it: no guards, no limit from the record before. */
+  readonly plain: boolean
   /** For the end: the next record decides, or only time does. */
   readonly settledBy: 'next' | 'time'
 }
@@ -63,11 +65,20 @@ export interface Position {
   open: number
   /** Bits of the edges that lead to the end. */
   ends: number
+  /**
+   * A condition: as long as it does not hold, a partial match that rests here stays as it is. NONE where
+   * there is no such condition, since edges compete, are guarded or have a limit of their own.
+   */
+  awaits: number
 }
+
+export const NONE = -1
 
 export interface Automaton {
   readonly positions: readonly Position[]
   readonly start: readonly Edge[]
+  /** The condition that alone says whether a match begins; NONE: there is more to it. */
+  readonly begins: number
   readonly conditions: readonly PatternCondition[]
   /** Names of steps in order, as matches list them. */
   readonly names: readonly string[]
@@ -130,10 +141,12 @@ class Compiler {
     }
     assert(first.length > 0, 'a checked pattern takes a record')
     const positions = this.#positions
+    for (const position of positions) position.awaits = awaited(position)
     const shape = positions.map(({ name, accepts, edges }) =>
       `${name}${accepts ? '!' : ''}>${edges.map(({ to }) => to?.index ?? 'end').join()}`).join(' ')
     return {
       positions, start, conditions: this.#conditions, names: stepNames(spec.items),
+      begins: start.length === 1 ? soleCondition(start[0]) : NONE,
       withinMs: spec.withinMs ?? Infinity,
       stepLimits: positions.some(({ edges }) => edges.some(({ withinMs }) => withinMs !== Infinity)),
       shape,
@@ -209,7 +222,7 @@ class Compiler {
     if (item.kind === 'group') return this.#sequence(item.items, enters, untils)
     const position: Position = {
       index: this.#positions.length, name: item.name, test: this.#test(item.where, untils),
-      accepts: false, edges: [], open: 0, ends: 0,
+      accepts: false, edges: [], open: 0, ends: 0, awaits: NONE,
     }
     this.#positions.push(position)
     const first: Entry[] = [{ position, ...enters, guards: [], head: true }]
@@ -287,6 +300,16 @@ class Compiler {
   }
 }
 
+/** What alone says whether the edge takes a record; NONE: there is more to it. */
+function soleCondition(edge: Edge | undefined): number {
+  if (edge?.to === undefined || !edge.plain) return NONE
+  const { where, not } = edge.to.test
+  return not.length === 0 ? where ?? NONE : NONE
+}
+
+const awaited = ({ edges }: Position): number =>
+  edges.length === 1 && edges[0]?.contiguity !== 'strict' ? soleCondition(edges[0]) : NONE
+
 /** The first item of a group comes in the way of the group; durations of both hold. */
 function entering(item: StepSpec | GroupSpec, head: Enters | undefined): Enters {
   const withinMs = item.withinMs ?? Infinity
@@ -299,9 +322,11 @@ function edgeTo(
 ): Edge {
   const { position: to, contiguity, withinMs } = entry
   const end = to === undefined
-  const limits = guards.map((guard) => guard.withinMs ?? Infinity)
+  const limits = end ? guards.map((guard) => guard.withinMs ?? Infinity) : []
+  const limit = Math.min(withinMs, ...limits)
   return {
-    to, contiguity, guards, lifts: [], withinMs: end ? Math.min(withinMs, ...limits) : withinMs,
+    to, contiguity, guards, lifts: [], withinMs: limit,
+    plain: guards.length === 0 && limit === Infinity,
     settledBy: guards.some(({ scope }) => scope === 'between') ? 'time' : 'next',
   }
 }

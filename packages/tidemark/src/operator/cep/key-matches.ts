@@ -1,8 +1,8 @@
 /**
- * What one key has in progress: partial matches, and complete ones that wait for them.
+ * The place of one key: its partial matches, and complete ones that wait for them.
  *
- * Owned by the match operator, which makes one for a key when a match may begin and lets go of it when it
- * holds nothing any more.
+ * Owned by the match operator, which makes one when the first record of a key comes and lets go of those
+ * that have nothing in progress once there are many of them.
  *
  *   KP-1  `store` then `restore` gives the same matches, and stores each record that they have in common
  *         once.
@@ -25,9 +25,9 @@ type Stored = readonly [
 
 export class KeyMatches implements Matches {
   readonly key: Key
+  first: Partial | undefined = undefined
   seq = 0
-  partial: Partial[] = []
-  complete: Complete[] = []
+  complete: Complete[] | undefined = undefined
   /** The earliest entry of this key in the queue of deadlines; Infinity: none. */
   alarm = Infinity
 
@@ -35,8 +35,9 @@ export class KeyMatches implements Matches {
     this.key = key
   }
 
+  /** Complete matches wait for partial ones, so without these there is nothing. */
   get empty(): boolean {
-    return this.partial.length === 0 && this.complete.length === 0
+    return this.first === undefined
   }
 
   store(): Stored {
@@ -61,8 +62,11 @@ export class KeyMatches implements Matches {
       }
       return linkNumbers.get(link) ?? -1
     }
-    const partial = this.partial.map(({ link, open }) => [numberOf(link), open] as const)
-    const complete = this.complete.map(({ link }) => numberOf(link))
+    const partial: (readonly [number, number])[] = []
+    for (let each = this.first; each !== undefined; each = each.next) {
+      partial.push([numberOf(each.link), each.open])
+    }
+    const complete = (this.complete ?? []).map(({ link }) => numberOf(link))
     return [this.seq, events, links, partial, complete]
   }
 
@@ -86,8 +90,12 @@ export class KeyMatches implements Matches {
       assert(link !== undefined && start !== undefined, 'a stored match has its last record')
       return { link, start }
     }
-    matches.partial = partial.map(([index, open]) => ({ ...at(index), open }))
-    matches.complete = complete.map(at)
+    // From the last on, since each points to the next.
+    for (const [index, open] of partial.toReversed()) {
+      const { link, start } = at(index)
+      matches.first = { link, start, open, awaits: link.position.awaits, next: matches.first }
+    }
+    if (complete.length > 0) matches.complete = complete.map(at)
     return matches
   }
 }

@@ -10,8 +10,9 @@
  *   MO-3  A match carries the event time at which it was certain: that of its last record, or of the record
  *         or deadline it waited for. A partial match that timed out carries its deadline.
  *   MO-4  A snapshot has a key while records of it wait or matches of it are in progress, and not longer.
- *         Its empty place in memory stays until the alarm that was set for it, so that keys which come and
- *         go do not cost a place and an alarm each time; there are never many more of these than others.
+ *         Its empty place in memory stays, so that keys which come and go do not cost a place each time. Of
+ *         places there are at most twice those needed at the last clearing, one for each record that waited
+ *         then, and EMPTY_KEPT.
  *   MO-5  Outputs are in order of the event time they carry.
  *
  * Source: Flink CepOperator (event time), which registers a timer for every watermark and key.
@@ -22,13 +23,15 @@ import type { Key } from '../../graph/key.ts'
 import { LATE, MAIN, TIMED_OUT, type MatchSpec } from '../../graph/operator-spec.ts'
 import { checkStorable } from '../../record/value-check.ts'
 import { deepFreeze } from '../../record/freeze.ts'
+import { checkKey } from '../../record/key-codec.ts'
 import { KeyMap } from '../../state/key-map.ts'
 import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
 import type { OperatorSnapshot, RestoredOperator } from '../../state/snapshot.ts'
 import { userError } from '../errors.ts'
+import { guarded, type Inline } from '../inline.ts'
 import type { Operator, OperatorContext } from '../operator.ts'
 import { dateOf } from '../process-context.ts'
-import { freezing, keyFrom } from '../user-code.ts'
+import { freezing } from '../user-code.ts'
 import { restoredWatermark, watermarkState } from '../watermark-state.ts'
 import type { LateRecord } from '../window-late.ts'
 import { compilePattern, type Automaton } from './compile.ts'
@@ -40,7 +43,7 @@ import { WaitingRecords } from './waiting-records.ts'
 
 const STATE = 'matches'
 const SHAPE = 'pattern'
-/** So many empty places are always put up with. */
+/** So many empty places, or void entries, are always put up with. */
 const EMPTY_KEPT = 4096
 
 interface Entry {
@@ -59,29 +62,47 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
   const timedOut = freezing(output.collector(TIMED_OUT), context)
   const late = freezing(output.collector(LATE), context)
   const compare = safely(spec.compare, operator)
-  const keys = new KeyMap<KeyMatches>()
-  const waiting = new WaitingRecords()
+  const places = new KeyMap<KeyMatches>()
+  /** All that is not late; knows the watermark. */
+  const waiting = new WaitingRecords(restoredWatermark(restored))
   /** Keys by their earliest deadline, or an earlier time at which there was one. */
   const deadlines = new Heap<Entry>(before)
-  let watermark = restoredWatermark(restored)
-  let key: Key = ''
   /** The event time that was reached; records are looked at in order of it. */
-  let now = watermark
+  let now = waiting.limit
   /** With `compare`: records of that time. */
-  const same: (readonly [Key, unknown])[] = []
-  /** How many of `keys` have nothing in progress. */
-  let empty = 0
+  const same: (readonly [KeyMatches, unknown])[] = []
+  /** With more places than this, empty ones are let go of. */
+  let mostPlaces = EMPTY_KEPT
 
-  const matcher = new Matcher(automaton, spec.pattern.skip, {
-    onMatch: (link, time) => next({ key, records: recordsOf(link, names) }, time),
-    onTimeout: (link, time) =>
+  const matcher = new Matcher<KeyMatches>(automaton, spec.pattern.skip, {
+    onMatch: ({ key }, link, time) => next({ key, records: recordsOf(link, names) }, time),
+    onTimeout: ({ key }, link, time) =>
       timedOut({ key, records: recordsOf(link, names), deadline: dateOf(time) }, time),
   }, operator)
 
-  if (restored !== undefined) waiting.restore(restored)
   for (const matches of restoredMatches(restored, automaton, operator)) {
-    keys.set(matches.key, matches)
+    places.set(matches.key, matches)
     setAlarm(matches)
+  }
+  if (restored !== undefined) waiting.restore(restored, placeOf)
+
+  /** `own` has passed `checkKey`. */
+  function placeOf(own: Key): KeyMatches {
+    const known = places.get(own)
+    if (known !== undefined) return known
+    if (places.size >= mostPlaces) letGo()
+    const matches = new KeyMatches(own)
+    places.set(own, matches)
+    return matches
+  }
+
+  /** Of empty places; before the next time, as many new ones may come as this time looked at. */
+  function letGo(): void {
+    const needed = waiting.places()
+    for (const [own, matches] of places.entries()) {
+      if (matches.empty && !needed.has(matches)) places.delete(own)
+    }
+    mostPlaces = 2 * places.size + waiting.size + EMPTY_KEPT
   }
 
   function setAlarm(matches: KeyMatches): void {
@@ -90,30 +111,24 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
     matches.alarm = deadline
     deadlines.push({ time: deadline, matches })
     // A deadline that became earlier leaves its old entry behind.
-    if (deadlines.size > EMPTY_KEPT && deadlines.size > 4 * keys.size) compact()
+    if (deadlines.size > EMPTY_KEPT && deadlines.size > 4 * places.size) dropVoid()
   }
 
   function settle(matches: KeyMatches): void {
-    if (!matches.empty) {
-      setAlarm(matches)
-      return
-    }
-    matches.seq = 0
-    if (matches.alarm === Infinity) keys.delete(matches.key)
-    else if (++empty > EMPTY_KEPT && empty > keys.size / 2) compact()
+    if (matches.empty) matches.seq = 0
+    else setAlarm(matches)
   }
 
-  /** Lets go of empty places, each of which has an entry, and of entries that are void. */
-  function compact(): void {
+  /** Lets go of entries that no match in progress needs. */
+  function dropVoid(): void {
     const entries = [...deadlines.values()]
     deadlines.clear()
     for (const entry of entries) {
       const { time, matches } = entry
       if (time !== matches.alarm) continue
-      if (matches.empty) keys.delete(matches.key)
+      if (matches.empty) matches.alarm = Infinity
       else deadlines.push(entry)
     }
-    empty = 0
   }
 
   function passTime(time: number): void {
@@ -122,30 +137,10 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
       const { matches } = entry
       if (matches.alarm !== entry.time) continue
       matches.alarm = Infinity
-      if (matches.empty) {
-        empty -= 1
-        keys.delete(matches.key)
-        continue
-      }
-      key = matches.key
+      if (matches.empty) continue
       matcher.advanceTo(matches, entry.time)
       settle(matches)
     }
-  }
-
-  function look(at: Key, value: unknown): void {
-    let matches = keys.get(at)
-    if (matches === undefined) {
-      if (!matcher.begins(value)) return
-      matches = new KeyMatches(at)
-      keys.set(at, matches)
-    } else if (matches.empty) {
-      if (!matcher.begins(value)) return
-      empty -= 1
-    }
-    key = at
-    matcher.record(matches, value, now)
-    settle(matches)
   }
 
   function reach(time: number): void {
@@ -155,62 +150,93 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
     passTime(time)
   }
 
-  function lookOrWait(at: Key, value: unknown, time: number): void {
-    if (time !== now) reach(time)
-    if (compare === undefined) look(at, value)
-    else same.push([at, value])
+  const look = (matches: KeyMatches, value: unknown): void => {
+    if (matcher.record(matches, value, now)) settle(matches)
+  }
+
+  const lookLater = (matches: KeyMatches, value: unknown): void => {
+    same.push([matches, value])
   }
 
   /** Records of one event time in the order of `compare`. */
   function lookAtSame(): void {
     if (compare === undefined || same.length === 0) return
     if (same.length > 1) same.sort((a, b) => compare(a[1], b[1]))
-    for (const [at, value] of same) look(at, value)
+    for (const [matches, value] of same) look(matches, value)
     same.length = 0
+  }
+
+  /** Everything but what can be done in line: the first record of a key, late ones, frozen ones. */
+  function collectKeyed(value: unknown, timestamp: number, unchecked: unknown): void {
+    const key = checkKey(unchecked, operator)
+    if (timestamp === NO_TIMESTAMP) throw E133_PATTERN_WITHOUT_TIME({ operator }, { place: { operator } })
+    const watermark = waiting.limit
+    if (timestamp <= watermark) {
+      metrics.late += 1
+      const record: LateRecord = {
+        key, record: value, eventTime: dateOf(timestamp), lateByMs: watermark - timestamp,
+      }
+      late(record, timestamp)
+      return
+    }
+    if (freeze) {
+      checkStorable(value)
+      deepFreeze(value)
+    }
+    waiting.add(placeOf(key), value, timestamp)
+  }
+
+  function keyFrom(value: unknown): unknown {
+    try {
+      return keyOf(value)
+    } catch (thrown) {
+      throw userError(thrown, operator, 'keyBy')
+    }
+  }
+
+  /** A key that has a place was checked when it was made. */
+  const inline: Inline = (code, value, time) => {
+    const [key, place, records] = [code.local(), code.local(), code.bind(waiting)]
+    const get = guarded(code, `${key} = ${code.bind(keyOf)}(${value})`, operator, 'keyBy')
+    const usual = freeze ? 'false' : `typeof ${key} === 'string' || typeof ${key} === 'number'`
+    return `let ${key}; ${get}
+      const ${place} = ${usual} ? ${code.bind(places)}.get(${key}) : undefined
+      if (${place} === undefined || ${time} <= ${records}.limit) {
+        ${code.bind(collectKeyed)}(${value}, ${time}, ${key})
+      } else ${records}.add(${place}, ${value}, ${time})`
   }
 
   return {
     collect(value, timestamp) {
-      if (timestamp === NO_TIMESTAMP) throw E133_PATTERN_WITHOUT_TIME({ operator }, { place: { operator } })
-      const own = keyFrom(keyOf, value, operator)
-      if (timestamp <= watermark) {
-        metrics.late += 1
-        const record: LateRecord = {
-          key: own, record: value, eventTime: dateOf(timestamp), lateByMs: watermark - timestamp,
-        }
-        late(record, timestamp)
-        return
-      }
-      if (freeze) {
-        checkStorable(value)
-        deepFreeze(value)
-      }
-      waiting.add(own, value, timestamp)
+      const key = keyFrom(value)
+      const usual = !freeze && (typeof key === 'string' || typeof key === 'number')
+      const place = usual ? places.get(key) : undefined
+      if (place === undefined || timestamp <= waiting.limit) collectKeyed(value, timestamp, key)
+      else waiting.add(place, value, timestamp)
     },
-    onWatermark(risen) {
-      if (risen <= watermark) return
-      watermark = risen
-      waiting.take(watermark, lookOrWait)
+    inline,
+    onWatermark(watermark) {
+      if (watermark <= waiting.limit) return
+      waiting.take(watermark, reach, compare === undefined ? look : lookLater)
       lookAtSame()
       reach(watermark)
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => snapshotOf(keys, waiting, maxParallelism, watermark, automaton),
+    snapshot: () => snapshotOf(places, waiting, maxParallelism, automaton),
   }
 }
 
 function snapshotOf(
-  keys: KeyMap<KeyMatches>, waiting: WaitingRecords, maxParallelism: number, watermark: number,
-  automaton: Automaton,
+  places: KeyMap<KeyMatches>, waiting: WaitingRecords, maxParallelism: number, automaton: Automaton,
 ): OperatorSnapshot {
   const builder = new KeyedSnapshotBuilder({ name: STATE, kind: 'value', version: 1, maxParallelism })
-  for (const [key, matches] of keys.entries()) {
+  for (const [key, matches] of places.entries()) {
     if (!matches.empty) builder.put(key, undefined, matches.store())
   }
   return {
     keyed: [builder.build(), waiting.snapshot(maxParallelism)],
-    lists: [watermarkState(watermark), { name: SHAPE, redistribute: 'union', items: [automaton.shape] }],
+    lists: [watermarkState(waiting.limit), { name: SHAPE, redistribute: 'union', items: [automaton.shape] }],
   }
 }
 

@@ -32,6 +32,10 @@ export interface Partial {
   /** Its first record. */
   readonly start: Taken
   open: number
+  /** That of its position: most records need no more of it. */
+  readonly awaits: number
+  /** The partial match of the same key that comes after it. */
+  next: Partial | undefined
 }
 
 /** A complete match that waits for partial ones which began before it. */
@@ -43,11 +47,14 @@ export interface Complete {
 /** Records by name of step; every step has a list, empty for one that took none. */
 export function recordsOf(link: Link, names: readonly string[]): Record<string, unknown[]> {
   const records: Record<string, unknown[]> = {}
-  for (const name of names) records[name] = []
+  for (let i = 0; i < names.length; i++) records[names[i] as string] = []
   for (let each: Link | undefined = link; each !== undefined; each = each.before) {
     (records[each.position.name] as unknown[]).push(each.event.value)
   }
-  for (const name of names) (records[name] as unknown[]).reverse()
+  for (let i = 0; i < names.length; i++) {
+    const own = records[names[i] as string] as unknown[]
+    if (own.length > 1) own.reverse()
+  }
   return records
 }
 

@@ -6,17 +6,15 @@
  *
  *   JT-1  When the watermark rises, keys are visited by the time at which they are due, those of equal time
  *         in the order in which that was known; the watermark goes on after all they put out.
- *   JT-2  A key without rows is not kept.
+ *   JT-2  A key without rows is not kept; where keys are swept, it goes with the next sweep.
  *   JT-3  What is due follows from the rows alone. It is no state: a snapshot that was taken with other
  *         bounds, or by another version of the job, cannot leave a row behind.
- *   JT-4  Where rows go without a word, no visits are planned: all keys are looked through once in
- *         `sweepMs` of event time, at most SWEPT_AT_ONCE keys a watermark, and all at the end of time. A key
- *         has got a row since the last time, or lost one, so this costs a constant for each row.
+ *   JT-4  Where rows go without a word, no visits are planned: keys are swept (sweep.ts).
  *
  * Source: Flink registers a timer per row (IntervalJoinOperator) or per key (TemporalRowTimeJoinOperator).
  */
 import { Heap } from '../../base/heap.ts'
-import { addSaturating, MAX_TIMESTAMP, NO_TIMESTAMP } from '../../base/time.ts'
+import { NO_TIMESTAMP } from '../../base/time.ts'
 import type { Key } from '../../graph/key.ts'
 import { LATE_LEFT, LATE_RIGHT, type JoinFunction } from '../../graph/join-spec.ts'
 import { MAIN, type KeySelector } from '../../graph/operator-spec.ts'
@@ -31,6 +29,7 @@ import { freezing, keyFrom } from '../user-code.ts'
 import { restoredWatermark, watermarkState } from '../watermark-state.ts'
 import type { LateRecord } from '../window-late.ts'
 import { E153_JOIN_WITHOUT_EVENT_TIME } from './errors.ts'
+import { Sweep } from './sweep.ts'
 import { TimeBuffer } from './time-buffer.ts'
 
 export type Side = 0 | 1
@@ -42,21 +41,21 @@ const STATE_NAMES = ['left', 'right'] as const
 
 /** What one key has in state. */
 export interface KeyRows {
-  readonly sides: readonly [TimeBuffer, TimeBuffer]
+  readonly key: Key
+  readonly left: TimeBuffer
+  readonly right: TimeBuffer
   /** When the key is visited next; NOTHING_DUE: never. */
   due: number
 }
 
-export const NOTHING_DUE = Infinity
+export const rowsOn = (side: Side, rows: KeyRows): TimeBuffer => (side === LEFT ? rows.left : rows.right)
 
-/** So that no watermark takes long, however many keys there are. */
-const SWEPT_AT_ONCE = 4096
+export const NOTHING_DUE = Infinity
 
 /** A visit that was planned; it is off if `rows.due` says another time by then. */
 interface Visit {
   readonly time: number
   readonly order: number
-  readonly key: Key
   readonly rows: KeyRows
 }
 
@@ -83,7 +82,7 @@ export interface JoinRules {
   /** When these rows are to be looked at again, or NOTHING_DUE. */
   dueOf(rows: KeyRows): number
   /** The watermark has reached `time`, which was due: puts out and removes what that brings about. */
-  fire(key: Key, rows: KeyRows, time: number): void
+  fire(rows: KeyRows, time: number): void
   /** In place of visits, where nothing is put out when rows go (JT-4). */
   readonly sweep?: {
     /** Event time between two sweeps. */
@@ -102,10 +101,9 @@ export class JoinSides {
   readonly #keys = new KeyMap<KeyRows>()
   readonly #next: Collect
   readonly #late: readonly [Collect, Collect]
-  readonly #ctx = new JoinContext()
-  /** The sweep that is under way. */
-  #sweeping: Iterator<[Key, KeyRows], void, undefined> | undefined
-  #nextSweep: number
+  readonly #sweep: Sweep<KeyRows> | undefined
+  /** What the function is given. */
+  readonly ctx = new JoinContext()
 
   constructor(rules: JoinRules, context: OperatorContext) {
     const { output } = context
@@ -116,7 +114,7 @@ export class JoinSides {
       freezing(output.collector(LATE_LEFT), context), freezing(output.collector(LATE_RIGHT), context),
     ]
     this.#watermark = restoredWatermark(context.restored)
-    this.#nextSweep = this.#watermark
+    this.#sweep = this.#sweepOf(rules)
     this.#restore()
   }
 
@@ -124,17 +122,16 @@ export class JoinSides {
     return this.#watermark
   }
 
-  operator(): Operator {
+  operator(inputs: readonly [Collect, Collect] = [this.entry(LEFT), this.entry(RIGHT)]): Operator {
     const { output } = this.#context
-    const inputs = [this.#entry(LEFT), this.#entry(RIGHT)] as const
     return {
       collect: inputs[LEFT],
       inputs,
       onWatermark: (watermark) => {
         if (watermark <= this.#watermark) return
         this.#watermark = watermark
-        if (this.#rules.sweep === undefined) this.#visitAllDue()
-        else this.#sweepOn(this.#rules.sweep)
+        if (this.#sweep === undefined) this.#visitAllDue()
+        else this.#sweep.onWatermark(watermark)
         output.watermark(watermark)
       },
       onIdle: (idle) => output.idle(idle),
@@ -146,24 +143,31 @@ export class JoinSides {
   rowsOf(key: Key): KeyRows {
     let rows = this.#keys.get(key)
     if (rows === undefined) {
-      rows = { sides: [new TimeBuffer(), new TimeBuffer()], due: NOTHING_DUE }
+      rows = { key, left: new TimeBuffer(), right: new TimeBuffer(), due: NOTHING_DUE }
       this.#keys.set(key, rows)
+      this.#sweep?.add(rows)
     }
     return rows
   }
 
+  /** Those of a key that need not have been checked; undefined: it is unknown, or impossible. */
+  known(key: unknown): KeyRows | undefined {
+    const possible = typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint'
+    return possible ? this.#keys.get(key) : undefined
+  }
+
   /** The key is visited at `due`, and not when it was to be before. */
-  schedule(key: Key, rows: KeyRows, due: number): void {
+  schedule(rows: KeyRows, due: number): void {
     if (due === rows.due) return
     rows.due = due
-    if (due !== NOTHING_DUE) this.#visits.push({ time: due, order: this.#order++, key, rows })
+    if (due !== NOTHING_DUE) this.#visits.push({ time: due, order: this.#order++, rows })
   }
 
   /** After a change of the rows: forgets a key without any, else plans its next visit. */
-  settle(key: Key, rows: KeyRows): void {
-    const empty = rows.sides[LEFT].length + rows.sides[RIGHT].length === 0
-    this.schedule(key, rows, empty ? NOTHING_DUE : this.#rules.dueOf(rows))
-    if (empty) this.#keys.delete(key)
+  settle(rows: KeyRows): void {
+    const empty = isEmpty(rows)
+    this.schedule(rows, empty ? NOTHING_DUE : this.#rules.dueOf(rows))
+    if (empty) this.#keys.delete(rows.key)
   }
 
   /** One result. A side without a partner has neither value nor time. */
@@ -171,7 +175,7 @@ export class JoinSides {
     key: Key, left: unknown, leftTime: number | undefined, right: unknown, rightTime: number | undefined,
     timestamp: number,
   ): void {
-    const ctx = this.#ctx
+    const { ctx } = this
     ctx.key = key
     ctx.timestamp = timestamp
     ctx.leftTimestamp = leftTime
@@ -192,7 +196,8 @@ export class JoinSides {
     this.#late[side](late, timestamp)
   }
 
-  #entry(side: Side): Collect {
+  /** Takes the records of a side. */
+  entry(side: Side): Collect {
     const { operator } = this.#context
     const { keysOf } = this.#rules
     const keyOf = keysOf[side]
@@ -211,32 +216,25 @@ export class JoinSides {
       const visit = visits.peek()
       if (visit === undefined || visit.time > this.#watermark) return
       visits.pop()
-      const { key, rows, time } = visit
+      const { rows, time } = visit
       if (rows.due !== time) continue
       rows.due = NOTHING_DUE
-      this.#rules.fire(key, rows, time)
-      this.settle(key, rows)
+      this.#rules.fire(rows, time)
+      this.settle(rows)
     }
   }
 
-  #sweepOn({ everyMs, trim }: NonNullable<JoinRules['sweep']>): void {
-    const watermark = this.#watermark
-    if (this.#sweeping === undefined || watermark === MAX_TIMESTAMP) {
-      if (watermark < this.#nextSweep) return
-      this.#nextSweep = addSaturating(watermark, everyMs)
-      this.#sweeping = this.#keys.entries()
-    }
-    const most = watermark === MAX_TIMESTAMP ? Infinity : SWEPT_AT_ONCE
-    for (let swept = 0; swept < most; swept++) {
-      const { done, value } = this.#sweeping.next()
-      if (done === true) {
-        this.#sweeping = undefined
-        return
-      }
-      const [key, rows] = value
-      trim(rows)
-      if (rows.sides[LEFT].length + rows.sides[RIGHT].length === 0) this.#keys.delete(key)
-    }
+  #sweepOf({ sweep }: JoinRules): Sweep<KeyRows> | undefined {
+    if (sweep === undefined) return undefined
+    const { everyMs, trim } = sweep
+    return new Sweep({
+      everyMs,
+      trim(rows) {
+        trim(rows)
+        return !isEmpty(rows)
+      },
+      forget: ({ key }) => this.#keys.delete(key),
+    }, this.#watermark)
   }
 
   #snapshot(): OperatorSnapshot {
@@ -244,7 +242,7 @@ export class JoinSides {
     const states = STATE_NAMES.map((name, side) => {
       const builder = new KeyedSnapshotBuilder({ name, kind: 'list', version: 1, maxParallelism })
       for (const [key, rows] of this.#keys.entries()) {
-        const buffer = rows.sides[side as Side]
+        const buffer = rowsOn(side as Side, rows)
         this.#rules.sweep?.trim(rows)
         if (buffer.length === 0) continue
         builder.put(key, undefined, buffer.rows())
@@ -259,14 +257,16 @@ export class JoinSides {
     if (restored === undefined) return
     STATE_NAMES.forEach((name, side) => {
       for (const { key, value: stored } of restored.keyed(name)) {
-        const buffer = this.rowsOf(key).sides[side as Side]
+        const buffer = rowsOn(side as Side, this.rowsOf(key))
         for (const [time, value, marked] of stored as [number, unknown, boolean][]) {
           const i = buffer.add(time, freeze ? deepFreeze(value) : value)
           if (marked) buffer.mark(i, true)
         }
       }
     })
-    if (this.#rules.sweep !== undefined) return
-    for (const [key, rows] of this.#keys.entries()) this.schedule(key, rows, this.#rules.dueOf(rows))
+    if (this.#sweep !== undefined) return
+    for (const [, rows] of this.#keys.entries()) this.schedule(rows, this.#rules.dueOf(rows))
   }
 }
+
+const isEmpty = ({ left, right }: KeyRows): boolean => left.length + right.length === 0

@@ -87,6 +87,8 @@ export function createKeyedJoin(spec: KeyedJoinSpec, context: OperatorContext): 
     inputs,
     onWatermark: (watermark) => output.watermark(watermark),
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => ({ keyed: backend.snapshot(), lists: [] }),
+    snapshot: (checkpoint) => ({ keyed: [], lists: [], slices: backend.cut(checkpoint) }),
+    onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
+    onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
   }
 }

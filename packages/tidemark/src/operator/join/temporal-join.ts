@@ -37,13 +37,13 @@ export function createTemporalJoin(spec: TemporalJoinSpec, context: OperatorCont
       return
     }
     const rows = sides.rowsOf(key)
-    rows.sides[LEFT].add(time, value)
-    if (time < rows.due) sides.schedule(key, rows, time)
+    rows.left.add(time, value)
+    if (time < rows.due) sides.schedule(rows, time)
   }
 
   function takeVersion(key: Key, value: unknown, time: number): void {
     const rows = sides.rowsOf(key)
-    const versions = rows.sides[RIGHT]
+    const versions = rows.right
     const { watermark } = sides
     if (time < versions.timeAt(0) && versions.timeAt(0) <= watermark) {
       sides.late(RIGHT, key, value, time)
@@ -55,7 +55,7 @@ export function createTemporalJoin(spec: TemporalJoinSpec, context: OperatorCont
     // The mark says of a version that its key has ended: asked once, not for every record it is valid for.
     if (ends !== undefined) versions.mark(at, hasEnded(ends, value))
     if (time <= watermark) prune(versions, watermark)
-    sides.settle(key, rows)
+    sides.settle(rows)
   }
 
   function hasEnded(says: NonNullable<TemporalJoinSpec['ends']>, version: unknown): boolean {
@@ -67,12 +67,11 @@ export function createTemporalJoin(spec: TemporalJoinSpec, context: OperatorCont
   }
 
   /** A record, or a version that makes the one before it needless. */
-  function dueOf({ sides: [records, versions] }: KeyRows): number {
+  function dueOf({ left: records, right: versions }: KeyRows): number {
     return Math.min(records.timeAt(0), versions.timeAt(versions.isMarked(0) ? 0 : 1))
   }
 
-  function fire(key: Key, rows: KeyRows, time: number): void {
-    const [records, versions] = rows.sides
+  function fire({ key, left: records, right: versions }: KeyRows, time: number): void {
     const count = records.countUpTo(time)
     for (let i = 0; i < count; i++) {
       const at = records.timeAt(i)

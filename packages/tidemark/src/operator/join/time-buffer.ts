@@ -59,11 +59,8 @@ export class TimeBuffer {
     }
     const i = this.countUpTo(time)
     const at = this.#head + i
-    // Makes a place at the end, then moves the later rows there.
-    this.#put(end, 0, undefined)
-    this.#times.copyWithin(at + 1, at, end)
-    this.#values.copyWithin(at + 1, at, end)
-    this.#marks?.copyWithin(at + 1, at, end)
+    // The latest row gets a place at the end, the other later ones follow it.
+    for (let from = end - 1; from >= at; from--) this.#move(from, from + 1)
     this.#put(at, time, value)
     this.#end = end + 1
     return i
@@ -79,6 +76,7 @@ export class TimeBuffer {
     const times = this.#times
     let low = this.#head
     let high = this.#end
+    if (low === high || (times[low] as number) >= time) return 0
     while (low < high) {
       const middle = (low + high) >>> 1
       if ((times[middle] as number) < time) low = middle + 1
@@ -107,10 +105,10 @@ export class TimeBuffer {
     this.#head = head
     const length = this.#end - head
     if (length > 0 && (head < DEAD_MAX || head < length)) return
-    this.#times.copyWithin(0, head, this.#end)
-    this.#values.copyWithin(0, head, this.#end)
-    this.#values.fill(undefined, Math.max(length, head), this.#end)
-    this.#marks?.copyWithin(0, head, this.#end)
+    for (let i = 0; i < length; i++) {
+      this.#move(head + i, i)
+      this.#values[head + i] = undefined
+    }
     this.#head = 0
     this.#end = length
   }
@@ -118,6 +116,13 @@ export class TimeBuffer {
   /** [time, value, mark] of each row, for a snapshot. */
   rows(): readonly (readonly [number, unknown, boolean])[] {
     return Array.from({ length: this.length }, (_, i) => [this.timeAt(i), this.valueAt(i), this.isMarked(i)])
+  }
+
+  /** In a loop this is much faster than `copyWithin`, which V8 does not know for arrays. */
+  #move(from: number, to: number): void {
+    this.#times[to] = this.#times[from] as number
+    this.#values[to] = this.#values[from]
+    if (this.#marks !== undefined) this.#marks[to] = this.#marks[from] === true
   }
 
   #put(at: number, time: number, value: unknown): void {

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import type { IntervalJoinSpec, JoinType } from '../../../src/graph/join-spec.ts'
 import { OperatorHarness } from '../../../src/testing/operator-harness.ts'
 import { runScript, verifyInAllModes, type ScriptStep } from '../../../src/testing/operator-script.ts'
+import { createIntervalJoin } from '../../../src/operator/join/interval-join.ts'
 import { errorOf } from '../../api/fakes.ts'
+import { inLine } from '../in-line.ts'
 import { expected, found, keysOf, late, main, scripts, type Emitted, type Model, type Row } from './scripts.ts'
 
 const types = fc.constantFrom<JoinType>('inner', 'left', 'right', 'full')
@@ -60,6 +62,30 @@ test('every type of interval join equals one that looks at all rows, in every mo
     const operator = spec(interval, type)
     expect(found(verifyInAllModes({ operator, steps: script }))).toEqual(expected(script, model(operator)))
   }), { numRuns: 60 })
+})
+
+test('IJ-6: the function made for an inner join does what the operator does otherwise, in every mode', () => {
+  const create = inLine(createIntervalJoin)
+  fc.assert(fc.property(bounds, scripts, (interval, script) => {
+    const operator = spec(interval)
+    expect(found(verifyInAllModes({ operator, steps: script, create }))).toEqual(expected(script, model(operator)))
+  }), { numRuns: 40 })
+})
+
+test('IJ-3: rows are kept for as long as a record after the watermark can join them, and no longer', () => {
+  for (const create of [createIntervalJoin, inLine(createIntervalJoin)]) {
+    for (const [input, interval] of [[0, { lowerMs: 3, upperMs: 8 }], [1, { lowerMs: -8, upperMs: -3 }]] as const) {
+      for (const [watermark, joined] of [[17, 1], [18, 0]] as const) {
+        const harness = new OperatorHarness(spec(interval), { create })
+        harness.send({ k: 'a', n: 0, t: 10 }, 10, input)
+        // Sweeps, and so does not again at the next: what is still there must not be joined either.
+        harness.watermark(11)
+        harness.watermark(watermark)
+        harness.send({ k: 'a', n: 1, t: 18 }, 18, 1 - input)
+        expect(harness.values()).toHaveLength(joined)
+      }
+    }
+  }
 })
 
 test('without late records the results are those of the definition, whatever the order of arrival', () => {
@@ -133,8 +159,17 @@ test('after a restore with other bounds rows go when the new bounds say so', () 
 })
 
 test('an error of the function names the join; a record without event time is refused', () => {
-  const harness = new OperatorHarness({ ...spec({ lowerMs: 0, upperMs: 0 }), fn: () => { throw new Error('no') } })
-  harness.send({ k: 'a', n: 0, t: 1 }, 1, 0)
-  expect(errorOf(() => harness.send({ k: 'a', n: 1, t: 1 }, 1, 1))).toMatchObject({ code: 'E061', place: { operator: 'under-test' } })
-  expect(errorOf(() => harness.send({ k: 'a', n: 2, t: 1 }, undefined, 1))).toMatchObject({ code: 'E153' })
+  for (const create of [createIntervalJoin, inLine(createIntervalJoin)]) {
+    const operator = { ...spec({ lowerMs: 0, upperMs: 0 }), fn: () => { throw new Error('no') } }
+    const harness = new OperatorHarness(operator, { create })
+    // A record of either side is there, so that the second of each goes the usual way.
+    harness.send({ k: 'a', n: 0, t: 1 }, 1, 0)
+    for (const [input, t] of [[1, 1], [0, 1]] as const) {
+      const thrown = errorOf(() => harness.send({ k: 'a', n: 1, t }, t, input))
+      expect(thrown).toMatchObject({ code: 'E061', place: { operator: 'under-test' } })
+      expect(thrown.message).toContain('join of operator')
+    }
+    expect(errorOf(() => harness.send({ k: 'a', n: 2, t: 1 }, undefined, 1))).toMatchObject({ code: 'E153' })
+    expect(errorOf(() => harness.send({ k: Number.NaN, n: 3, t: 1 }, 1, 0))).toMatchObject({ code: 'E072' })
+  }
 })

@@ -1,0 +1,188 @@
+/**
+ * Begins a new line of checkpoints in an empty state directory, from a savepoint or another state directory.
+ *
+ * Called by the job before it opens its directory, under the directory lock. What it is given is only read.
+ * Afterwards the directory holds one reachable checkpoint, and open.ts goes on from it as from any other.
+ *
+ *   origin.json ─▶ job.json ─▶ epoch claimed ─▶ files copied ─▶ start of the epoch ─▶ manifest linked
+ *
+ *   BF-1  `origin.json` is claimed by link() before anything else. From then on the directory begins with
+ *         that state or not at all: a plain start is refused until it is there (RV-6).
+ *   BF-2  Repeated with the same origin it goes on where it was cut short, and does nothing once the
+ *         directory has a checkpoint; with another origin, or on a line that began otherwise, it is refused.
+ *   BF-3  The checkpoint keeps its number, its files keep their names: the term that brings it in is above
+ *         every term they name, so that garbage collection knows them.
+ *   BF-4  What it carries for sinks stays the affair of the line it came from, also over several steps (SV-4).
+ *   BF-5  Nothing is begun with state that was drained, of another job, or for other sources.
+ *
+ * Source: Flink restore from savepoint, claim mode NO_CLAIM (rows A12, C13); decisions D5, D8.
+ */
+import { isStreamError, type StreamError } from '../base/errors.ts'
+import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.ts'
+import type { Io } from '../base/io.ts'
+import type { Storage } from '../base/ports.ts'
+import { E055_FILE_MISSING } from '../base/storage-errors.ts'
+import { commitManifest, markCompleted } from './commit-manifest.ts'
+import { copyFiles } from './copy-files.ts'
+import { claim, encodeDocument, parseDocument } from './document.ts'
+import { claimEpoch, newestHolder, requireMine, startEpoch, type EpochStart } from './epochs.ts'
+import { E046_FENCED } from './errors.ts'
+import { E118_OTHER_LINE, E158_DRAINED } from './errors-savepoint.ts'
+import { jobFile, originFile, temporaryName } from './layout.ts'
+import type { CheckpointOrigin, Manifest } from './manifest.ts'
+import { prepare, writeIdentity, type OpenOptions, type OpenPorts } from './open.ts'
+import { KnownDocuments, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
+import { checkIdentity, reachableManifests, startsOf } from './recover.ts'
+import { findRestorable, type Restorable } from './savepoint.ts'
+import { Shape } from './shape.ts'
+
+/** What `origin.json` says: of a savepoint the very checkpoint, of a state directory whatever is its newest. */
+interface Origin {
+  /** The path that was given, for messages and for a repetition after it is gone. */
+  readonly from: string
+  readonly jobId: string
+  readonly checkpoint: CheckpointId | null
+}
+
+export type BeginOptions = Omit<OpenOptions, 'fresh' | 'from'>
+
+const ATTEMPTS = 16
+
+/** `from`: absolute path. Throws E118, E154, E158, what an unfit checkpoint gives, or the error of the disk. */
+export function* beginFrom(ports: OpenPorts, directory: string, from: string, options: BeginOptions): Io<void> {
+  const { storage } = ports
+  yield* prepare(ports, directory)
+  const facts = yield* readFacts(storage, directory, retrying(ports.timers))
+  const used = isUsed(facts) || (yield* storage.stat(jobFile(directory))) !== undefined
+  // Looked at last: it is there before anything else that another starter with the same task writes.
+  const there = yield* readOrigin(storage, directory)
+  if (there === undefined && used) {
+    throw E118_OTHER_LINE({ directory, from, begunFrom: undefined })
+  }
+  const begun = hasLine(facts)
+  const found = findRestorable(storage, from)
+  const source = begun && there?.from === from ? yield* ifThere(found) : yield* found
+  if (source === undefined) return
+  const wanted = originOf(source)
+  if (there !== undefined) requireSame(directory, wanted, there)
+  if (begun) return
+  requireFit(source, options)
+  if (there === undefined) {
+    const at = { directory, temporary: temporaryName(0, 'origin', ports.random.uint32()), path: originFile(directory) }
+    yield* claim(storage, at, encodeDocument('origin', wanted))
+    requireSame(directory, wanted, (yield* readOrigin(storage, directory)) as Origin)
+  }
+  yield* bringIn(ports, directory, source, options)
+}
+
+/** Anything but the names that a lock and a pid leave: somebody has worked here. */
+const isUsed = (facts: Facts): boolean =>
+  facts.newestEpoch > 0 || facts.manifests.length > 0 || facts.completedLineages.length > 0
+
+/** A term that did more than bring state in, or a checkpoint: from here on it opens like any other directory. */
+const hasLine = (facts: Facts): boolean =>
+  startsOf(facts).some((start) => start.brought !== true) || reachableManifests(facts).length > 0
+
+function* ifThere(find: Io<Restorable>): Io<Restorable | undefined> {
+  try {
+    return yield* find
+  } catch (error) {
+    if (isStreamError(error) && error.kind === 'not-found') return undefined
+    throw error
+  }
+}
+
+function* readOrigin(storage: Storage, directory: string): Io<Origin | undefined> {
+  const path = originFile(directory)
+  let bytes: Uint8Array
+  try {
+    bytes = yield* storage.readWhole(path)
+  } catch (error) {
+    if (isStreamError(error) && error.code === E055_FILE_MISSING.definition.code) return undefined
+    throw error
+  }
+  const shape = new Shape(parseDocument('origin', bytes, path), path)
+  const checkpoint = shape.raw('checkpoint') === null ? null : checkpointId(shape.integer('checkpoint', 1))
+  return { from: shape.string('from'), jobId: shape.string('jobId'), checkpoint }
+}
+
+const originOf = ({ kind, directory, manifest: { jobId, checkpoint } }: Restorable): Origin =>
+  ({ from: directory, jobId, checkpoint: kind === 'savepoint' ? checkpoint : null })
+
+function requireSame(directory: string, wanted: Origin, there: Origin): void {
+  if (wanted.jobId === there.jobId && wanted.checkpoint === there.checkpoint) return
+  throw E118_OTHER_LINE({ directory, from: wanted.from, begunFrom: there.from })
+}
+
+/** BF-5. */
+function requireFit({ directory, manifest, resources }: Restorable, options: BeginOptions): void {
+  if (manifest.drained === true) throw E158_DRAINED({ path: directory, checkpoint: manifest.checkpoint })
+  const { job, maxParallelism, lineage } = manifest
+  const last: EpochStart = {
+    epoch: manifest.epoch, restored: null, lineage, fresh: false, brought: true, job, maxParallelism, resources,
+  }
+  const misfit: StreamError | undefined = checkIdentity(directory, { job, last }, options, false)
+  if (misfit !== undefined) throw misfit
+}
+
+function* bringIn(ports: OpenPorts, directory: string, source: Restorable, options: BeginOptions): Io<void> {
+  const { storage, clock, random } = ports
+  for (let i = 0; i < ATTEMPTS; i++) {
+    const facts = yield* readFacts(storage, directory, retrying(ports.timers), new KnownDocuments())
+    const { identity } = facts
+    if (hasLine(facts)) return
+    if (identity === undefined) {
+      yield* writeIdentity(ports, directory, options.job)
+      continue
+    }
+    const mine = epoch(Math.max(facts.newestEpoch, source.manifest.epoch) + 1)
+    const { engine, pid, host } = options
+    const record = { epoch: mine, engine, pid, host, claimedAtMs: clock.wallMs() }
+    if ((yield* claimEpoch(storage, directory, record, random.uint32())) === 'exists') continue
+    if (yield* adopt(ports, directory, identity, mine, source)) return
+  }
+  const { epoch: newest, holder } = yield* newestHolder(storage, directory)
+  throw E046_FENCED({ directory, mine: 0, newest, holder })
+}
+
+/** The work of term `mine`. False: somebody else's manifest has the number; look again. */
+function* adopt(
+  ports: OpenPorts, directory: string, { jobId }: JobIdentity, mine: Epoch, source: Restorable,
+): Io<boolean> {
+  const { storage, random } = ports
+  yield* copyFiles(ports, source.manifest, { from: source.directory, to: directory, epoch: mine })
+  const stranger = (yield* readFacts(storage, directory)).manifests.find(({ id }) => id === source.manifest.checkpoint)
+  // A stopped starter woke and linked the same state in a term that does not count: this one goes on from it.
+  const linked = stranger?.kind === 'readable' && stranger.manifest.jobId === jobId ? stranger.manifest : undefined
+  const start: EpochStart = {
+    epoch: mine,
+    restored: linked === undefined ? null : { checkpoint: linked.checkpoint, epoch: linked.epoch },
+    lineage: linked?.lineage ?? mine, fresh: false, brought: true,
+    job: source.manifest.job, maxParallelism: source.manifest.maxParallelism, resources: source.resources,
+  }
+  yield* requireMine(storage, directory, mine)
+  yield* startEpoch(storage, directory, start, random.uint32())
+  if (linked !== undefined) return true
+  const manifest: Manifest = {
+    ...source.manifest, jobId, epoch: mine, lineage: mine, restoredFrom: null, origin: carriedFrom(source),
+  }
+  const outcome = yield* commitManifest(ports, directory, manifest)
+  switch (outcome.kind) {
+    case 'committed':
+      yield* markCompleted(ports, directory, manifest)
+      return true
+    case 'taken':
+      return false
+    case 'unknown':
+      throw outcome.error
+    case 'fenced':
+      throw E046_FENCED({ directory, mine, newest: outcome.newest, holder: outcome.holder })
+  }
+}
+
+/** BF-4. */
+function carriedFrom({ manifest, resources, committed }: Restorable): CheckpointOrigin {
+  const { jobId, checkpoint, epoch: of } = manifest
+  const sinks = resources.filter(({ role }) => role === 'sink')
+  return manifest.origin ?? { jobId, checkpoint, epoch: of, committed, sinks }
+}

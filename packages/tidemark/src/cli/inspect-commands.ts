@@ -1,0 +1,251 @@
+/**
+ * The commands that look inside checkpoints and state, with their flags and help, as data for the parser.
+ *
+ * Called by app.ts, which hangs them into the tree of commands. What they do is loaded when one is run.
+ */
+import { buildCommand, buildRouteMap } from '@stricli/core'
+import type { CliContext } from './app.ts'
+import type { DiffFlags } from './checkpoint-diff.ts'
+import type { LabelFlags } from './checkpoint-labels.ts'
+import type { ExportFlags, QueryFlags, StateFlags } from './state.ts'
+
+export const STATE_COMMANDS = ['list', 'get', 'query', 'export'] as const
+
+const text = (input: string): string => input
+const word = (placeholder: string, brief: string) => ({ brief, parse: text, placeholder }) as const
+
+const DIRECTORY = word('dir', 'state directory or savepoint, with #ref for another checkpoint than the latest')
+const OPERATOR = word('operator', 'name of an operator, as in the job')
+const STATE = word('state', 'name of one of its states')
+const KEY = word('key', 'a string as it is or in double quotes, a number as 7, a bigint as 7n')
+const LABEL = word('name', 'a name of lower-case letters, digits, dots, dashes, underscores')
+
+const JSON_FLAG = { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' } as const
+const AT = {
+  kind: 'parsed', parse: text, optional: true, placeholder: 'ref',
+  brief: 'checkpoint: latest (the default), latest-1, a number, or @label',
+} as const
+const optional = (placeholder: string, brief: string) =>
+  ({ kind: 'parsed', parse: text, optional: true, placeholder, brief }) as const
+const off = (brief: string) => ({ kind: 'boolean', default: false, withNegated: false, brief }) as const
+
+const limit = (byDefault: string, brief: string) =>
+  ({ kind: 'parsed', parse: parseLimit, default: byDefault, placeholder: 'n|all', brief }) as const
+
+/** `all` is no limit. */
+function parseLimit(input: string): number {
+  if (input === 'all') return Number.POSITIVE_INFINITY
+  if (/^(0|[1-9]\d{0,8})$/.test(input)) return Number(input)
+  throw new Error('a whole number, or all, is needed')
+}
+
+function parseGroups(input: string): { readonly start: number; readonly end: number } {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(input)
+  const start = Number(match?.[1])
+  const end = Number(match?.[2] ?? match?.[1])
+  if (match === null || end < start) throw new Error('a key group, or two with a dash between, is needed: 7 or 0-63')
+  return { start, end }
+}
+
+function parseFormat(input: string): 'jsonl' {
+  if (input === 'jsonl') return input
+  throw new Error('only jsonl is known')
+}
+
+const list = buildCommand<StateFlags, [string], CliContext>({
+  loader: async () => {
+    const { stateListCommand } = await import('./state.ts')
+    return async function (this: CliContext, flags, directory) {
+      await this.guard(() => stateListCommand(directory, flags, this.terminal))
+    }
+  },
+  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY] }, flags: { at: AT, json: JSON_FLAG } },
+  docs: {
+    brief: 'list operators and their states: kinds, entries, sizes, key groups, schemas',
+    fullDescription: 'Lists what state a checkpoint holds. The job\'s code is not needed.\n\n' +
+      'Example\n  tidemark state list .tidemark/flights',
+  },
+})
+
+const get = buildCommand<StateFlags, [string, string, string, string], CliContext>({
+  loader: async () => {
+    const { stateGetCommand } = await import('./state.ts')
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => stateGetCommand(given, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: { kind: 'tuple', parameters: [DIRECTORY, OPERATOR, STATE, KEY] }, flags: { at: AT, json: JSON_FLAG },
+  },
+  docs: {
+    brief: 'print what one key holds in one state',
+    fullDescription: `Prints the value of one key, as JSON; with windows one line a window. Only the part of the state
+that owns the key is read.
+
+Examples
+  tidemark state get .tidemark/flights per-hour window JFK
+  tidemark state get .tidemark/flights per-hour window JFK --at latest-1
+
+Keys
+  JFK is a string, 7 a number, 7n a bigint, '"7"' the string "7".`,
+  },
+})
+
+const query = buildCommand<QueryFlags, [string, string, string | undefined], CliContext>({
+  loader: async () => {
+    const { stateQueryCommand } = await import('./state.ts')
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => stateQueryCommand(given, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: { kind: 'tuple', parameters: [DIRECTORY, OPERATOR, { ...STATE, optional: true }] },
+    flags: {
+      at: AT,
+      key: optional('key', 'only this key'),
+      prefix: optional('text', 'only string keys that begin like this'),
+      from: optional('key', 'only keys of this kind from here on'),
+      to: optional('key', 'only keys of this kind up to here, this one excluded'),
+      group: {
+        kind: 'parsed', parse: parseGroups, optional: true, placeholder: 'n[-m]', brief: 'only these key groups',
+      },
+      limit: limit('20', 'entries to print at most'),
+      count: off('print only how many entries fit'),
+      sql: optional('select', 'a query over the states of the operator; needs Node.js 22.13 or newer'),
+      json: JSON_FLAG,
+    },
+  },
+  docs: {
+    brief: 'print entries of a state that fit a filter, or an SQL query over them',
+    fullDescription: `Prints entries of one state. All filters that are given must hold; without one every entry fits.
+With --sql each state of the operator is a table with the columns key, window_start, window_end, namespace,
+value, written_at, and one for each field of a value.
+
+Examples
+  tidemark state query .tidemark/flights per-hour window --prefix J --limit all
+  tidemark state query .tidemark/flights per-hour window --count
+  tidemark state query .tidemark/flights per-hour --sql "select key, count(*) from [window] group by key"`,
+  },
+})
+
+const exportCommand = buildCommand<ExportFlags, [string], CliContext>({
+  loader: async () => {
+    const { stateExportCommand } = await import('./state.ts')
+    return async function (this: CliContext, flags, directory) {
+      await this.guard(() => stateExportCommand(directory, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: { kind: 'tuple', parameters: [DIRECTORY] },
+    flags: {
+      at: AT,
+      operator: optional('name', 'only this operator'),
+      state: optional('name', 'only this state of it'),
+      lists: off('also list state of subtasks: positions, watermarks, pending output'),
+      to: { kind: 'parsed', parse: text, default: '-', placeholder: 'file', brief: 'where to write; - is stdout' },
+      format: {
+        kind: 'parsed', parse: parseFormat, default: 'jsonl', placeholder: 'format', brief: 'jsonl: one JSON object a line',
+      },
+    },
+  },
+  docs: {
+    brief: 'write state as sorted JSON lines: equal state, equal bytes',
+    fullDescription: `Writes every entry as a line of JSON, sorted, without anything that depends on when or at which
+parallelism the checkpoint was taken. A file is there whole or not at all. One state at a time is held in
+memory to sort it.
+
+Examples
+  tidemark state export .tidemark/flights --to flights.jsonl
+  tidemark state export .tidemark/flights --at @before-deploy --operator per-hour`,
+  },
+})
+
+export const stateRoutes = buildRouteMap<string, CliContext>({
+  routes: { list, get, query, export: exportCommand },
+  docs: { brief: 'look inside the state of a job, live or dead' },
+})
+
+const diff = buildCommand<DiffFlags, [string, string, string], CliContext>({
+  loader: async () => {
+    const { diffCommand } = await import('./checkpoint-diff.ts')
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => diffCommand(given, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: {
+      kind: 'tuple',
+      parameters: [DIRECTORY, word('a', 'a checkpoint, or another directory'), word('b', 'the one to compare it with')],
+    },
+    flags: {
+      operator: optional('name', 'only this operator'),
+      state: optional('name', 'only states of this name'),
+      limit: limit('10', 'changes to print of each state'),
+      exitCode: off('end with exit code 7 if they differ'),
+      json: JSON_FLAG,
+    },
+  },
+  docs: {
+    brief: 'show what has changed between two checkpoints: structure, positions, entries',
+    fullDescription: `Compares two checkpoints: operators, states, parallelism, positions of sources, and every entry. Key groups
+with equal digests are not decoded.
+
+Examples
+  tidemark checkpoint diff .tidemark/flights latest-1 latest
+  tidemark checkpoint diff .tidemark/flights @before-deploy latest --operator per-hour --exit-code
+  tidemark checkpoint diff .tidemark/flights latest .tidemark/other#latest
+
+Exit codes
+  0 also if they differ; 7 if they differ and --exit-code is given.`,
+  },
+})
+
+const label = buildCommand<LabelFlags, [string, string, string], CliContext>({
+  loader: async () => {
+    const { labelCommand } = await import('./checkpoint-labels.ts')
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => labelCommand(given, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: { kind: 'tuple', parameters: [DIRECTORY, word('ref', 'latest, latest-1, a number, or @label'), LABEL] },
+    flags: { json: JSON_FLAG },
+  },
+  docs: {
+    brief: 'give a checkpoint a name; it is kept as long as it has one',
+    fullDescription: 'Gives a checkpoint a name, also while the job runs. @name then stands for it everywhere, and it\n' +
+      'is not removed with the old checkpoints. A name that is in use moves.\n\n' +
+      'Example\n  tidemark checkpoint label .tidemark/flights latest before-deploy',
+  },
+})
+
+const labels = buildCommand<LabelFlags, [string], CliContext>({
+  loader: async () => {
+    const { labelsCommand } = await import('./checkpoint-labels.ts')
+    return async function (this: CliContext, flags, directory) {
+      await this.guard(() => labelsCommand(directory, flags, this.terminal))
+    }
+  },
+  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY] }, flags: { json: JSON_FLAG } },
+  docs: {
+    brief: 'list the names that checkpoints have',
+    fullDescription: 'Lists labels and the checkpoints that have them.\n\n' +
+      'Example\n  tidemark checkpoint labels .tidemark/flights',
+  },
+})
+
+const unlabel = buildCommand<LabelFlags, [string, string], CliContext>({
+  loader: async () => {
+    const { unlabelCommand } = await import('./checkpoint-labels.ts')
+    return async function (this: CliContext, flags, ...given) {
+      await this.guard(() => unlabelCommand(given, flags, this.terminal))
+    }
+  },
+  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY, LABEL] }, flags: { json: JSON_FLAG } },
+  docs: {
+    brief: 'take a name away; the checkpoint may then be removed with the old ones',
+    fullDescription: 'Takes a label away.\n\nExample\n  tidemark checkpoint unlabel .tidemark/flights before-deploy',
+  },
+})
+
+export const checkpointInspection = { diff, label, labels, unlabel } as const

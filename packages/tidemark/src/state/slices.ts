@@ -1,0 +1,189 @@
+/**
+ * One cut of the tables of an operator, encoded in slices beside processing.
+ *
+ * Made by incremental.ts at the barrier; pulled by the writer of the snapshot. Between two pulls the operator
+ * goes on: an entry that changes before its turn is encoded first, as it was.
+ *
+ *   SL-1  What is encoded is the tables as of the cut: of each entry in it one version, the one of the cut.
+ *   SL-2  One pull visits so many entries at most as it is given.
+ *   SL-3  What was removed is given before, or with, the first entry: a key that was removed and set again
+ *         before the cut is set.
+ *   SL-4  Of a base every table is told once as 'whole', also an empty one, then as 'more'.
+ */
+import type { CheckpointId } from '../base/ids.ts'
+import type { Key } from '../graph/key.ts'
+import { GONE, type ChangeLog, type Changes, type Slot } from './change-log.ts'
+import type { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import type { Extent, KeyedStateSnapshot, SnapshotSlices } from './snapshot.ts'
+
+/** What a table of keyed state offers to be snapshotted in slices. */
+export interface TrackedTable {
+  readonly count: number
+  /** The table is the only one that knows more of its slots. */
+  readonly log: Pick<ChangeLog, 'epoch' | 'cut' | 'written'>
+  /** Empty, with name and kind of the state. */
+  builder(extent: Extent): KeyedSnapshotBuilder
+  /** Live: entries that are added meanwhile may be among them. */
+  slots(): Iterator<readonly [Key, Slot]>
+  /** Encodes one entry; false if nothing of it is alive, which only a base asks for. */
+  write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean
+  /** Lets go of an entry of which nothing is alive. */
+  drop(key: Key): void
+}
+
+type Work = { readonly kind: 'everything' } | { readonly kind: 'changes'; readonly of: readonly Changes[] }
+
+export class Slices implements SnapshotSlices {
+  /** Of each table what changed before the cut. */
+  readonly changes: readonly Changes[]
+  onto: SnapshotSlices['onto']
+  readonly #tables: readonly TrackedTable[]
+  /** Of the cut, table by table; marks of slots are compared with it. */
+  readonly #epochs: readonly number[]
+  readonly #builders: (KeyedSnapshotBuilder | undefined)[]
+  /** Tables of which a first part was given. */
+  readonly #told: boolean[]
+  #work: Work = { kind: 'everything' }
+  /** False: an entry that did not change in the last epoch before the cut is none of this cut's. */
+  #takesOlder = true
+  #table = 0
+  /** Of changes: what was removed comes first, of all tables. */
+  #removing = true
+  #at = 0
+  #iterator: Iterator<readonly [Key, Slot]> | undefined
+  #done = false
+  #error: { readonly thrown: unknown } | undefined
+
+  /** The cut is now. */
+  constructor(tables: readonly TrackedTable[]) {
+    this.#tables = tables
+    this.#epochs = tables.map(({ log }) => log.epoch)
+    this.#builders = tables.map(() => undefined)
+    this.#told = tables.map(() => false)
+    this.changes = tables.map(({ log }, i) => log.cut((key, slot) => this.#beforeChange(i, key, slot)))
+  }
+
+  ofEverything(): this {
+    return this
+  }
+
+  /** `merged`: the changes reach back behind the last cut. */
+  ofChanges(of: readonly Changes[], onto: { readonly checkpoint: CheckpointId; readonly increments: number }, merged: boolean): this {
+    this.#work = { kind: 'changes', of }
+    this.#takesOlder = merged
+    this.onto = onto
+    return this
+  }
+
+  advance(entries: number): boolean {
+    if (this.#error !== undefined) throw this.#error.thrown
+    for (let left = entries; left > 0; left--) {
+      if (this.#done) return false
+      if (this.#work.kind === 'everything') this.#visit()
+      else if (this.#removing) this.#remove(this.#work.of)
+      else this.#change(this.#work.of)
+    }
+    return !this.#done
+  }
+
+  get ready(): number {
+    return this.#builders.reduce((sum, builder) => sum + (builder?.bytes ?? 0), 0)
+  }
+
+  take(): readonly KeyedStateSnapshot[] {
+    if (this.#removing && this.#work.kind === 'changes') return []
+    const taken: KeyedStateSnapshot[] = []
+    this.#builders.forEach((pending, i) => {
+      // Told as empty only at the end: until then entries may come.
+      const builder = pending ??
+        (this.#done && !this.#told[i] && this.#work.kind === 'everything' ? this.#builder(i) : undefined)
+      if (builder === undefined) return
+      taken.push(builder.build())
+      this.#told[i] = true
+      this.#builders[i] = undefined
+    })
+    return taken
+  }
+
+  #visit(): void {
+    const table = this.#tables[this.#table]
+    if (table === undefined) {
+      this.#finish()
+      return
+    }
+    this.#iterator ??= table.slots()
+    const { done, value } = this.#iterator.next()
+    if (done === true) {
+      this.#table += 1
+      this.#iterator = undefined
+      return
+    }
+    const [key, slot] = value
+    const epoch = this.#epochs[this.#table] as number
+    // Changed since, and encoded then; or new since.
+    if (slot.touched > epoch || slot.touched === -epoch) return
+    const alive = table.write(this.#builder(this.#table), key, slot, 'if alive')
+    if (alive) slot.touched = -epoch
+    else table.drop(key)
+  }
+
+  #remove(of: readonly Changes[]): void {
+    const changes = of[this.#table]
+    if (changes === undefined) {
+      this.#removing = false
+      this.#table = 0
+    } else if (this.#at < changes.goneKeys.length) {
+      this.#builder(this.#table).remove(changes.goneKeys[this.#at] as Key, undefined)
+      this.#at += 1
+    } else {
+      this.#table += 1
+      this.#at = 0
+    }
+  }
+
+  #change(of: readonly Changes[]): void {
+    const changes = of[this.#table]
+    if (changes === undefined) {
+      this.#finish()
+      return
+    }
+    if (this.#at === changes.keys.length) {
+      this.#table += 1
+      this.#at = 0
+      return
+    }
+    const key = changes.keys[this.#at] as Key
+    const slot = changes.slots[this.#at] as Slot
+    this.#at += 1
+    const epoch = this.#epochs[this.#table] as number
+    if (slot.touched === GONE || slot.touched > epoch || slot.touched === -epoch) return
+    this.#tables[this.#table]?.write(this.#builder(this.#table), key, slot, 'as it is')
+    slot.touched = -epoch
+  }
+
+  #beforeChange(table: number, key: Key, slot: Slot): void {
+    const epoch = this.#epochs[table] as number
+    if (this.#done || slot.touched === -epoch || slot.touched > epoch) return
+    if (!this.#takesOlder && slot.touched !== epoch) return
+    try {
+      this.#tables[table]?.write(this.#builder(table), key, slot, 'as it is')
+    } catch (thrown) {
+      // It is the snapshot that fails, not the record that is being processed.
+      this.#error ??= { thrown }
+    }
+  }
+
+  #builder(table: number): KeyedSnapshotBuilder {
+    const known = this.#builders[table]
+    if (known !== undefined) return known
+    const extent = this.#work.kind === 'changes' ? 'changes' : this.#told[table] === true ? 'more' : 'whole'
+    const made = (this.#tables[table] as TrackedTable).builder(extent)
+    this.#builders[table] = made
+    return made
+  }
+
+  #finish(): void {
+    this.#done = true
+    for (const { log } of this.#tables) log.written()
+  }
+}

@@ -1,0 +1,274 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { checkpointId, type CheckpointId } from '../../src/base/ids.ts'
+import { start, wait, type Done, type Fiber } from '../../src/base/io.ts'
+import type { StateSegment } from '../../src/base/protocol.ts'
+import type { Key } from '../../src/graph/key.ts'
+import type { ListState, MapState, ValueState } from '../../src/state/handles.ts'
+import { KeyedBackend } from '../../src/state/keyed-backend.ts'
+import { mergeChains } from '../../src/state/segment-chain.ts'
+import { decodeSegment, readEntries, type DecodedSegment } from '../../src/state/snapshot-format.ts'
+import { SegmentChains } from '../../src/task/segment-chains.ts'
+import { writeSnapshot } from '../../src/task/write-snapshot.ts'
+
+const GROUPS = 4
+const keyGroups = { start: 0, end: GROUPS - 1 }
+
+interface Cell { v?: number; l?: number[]; m?: Map<Key, number> }
+type Model = Map<string, Cell>
+
+/** A backend whose cuts are written as a subtask writes them; every acknowledgement is read back. */
+class Rig {
+  readonly model: Model = new Map()
+  readonly #backend = new KeyedBackend({ maxParallelism: GROUPS, now: () => 0, freeze: false, mapLimit: 8 })
+  readonly #v: ValueState<unknown>
+  readonly #l: ListState<unknown>
+  readonly #m: MapState<Key, unknown>
+  readonly #files = new Map<string, Uint8Array>()
+  readonly #chains = new SegmentChains()
+  readonly #acknowledged = new Map<number, readonly StateSegment[]>()
+  readonly #options: { readonly sliceEntries: number; readonly segmentBytes: number }
+  #last = 0
+  #newestComplete = 0
+  #writing: { readonly id: CheckpointId; readonly fiber: Fiber } | undefined
+  #slice: Done<void> | undefined
+  increments = 0
+  checked = 0
+
+  constructor(options: { readonly sliceEntries: number; readonly segmentBytes: number }) {
+    this.#options = options
+    this.#v = this.#backend.declare('v', { kind: 'value', version: 1 })
+    this.#l = this.#backend.declare('l', { kind: 'list', version: 1 })
+    this.#m = this.#backend.declare('m', { kind: 'map', version: 1 })
+  }
+
+  apply(kind: string, key: string, n: number): void {
+    this.#backend.setCurrentKey(key)
+    const cell = this.model.get(key) ?? {}
+    this.model.set(key, cell)
+    if (kind === 'v.set') {
+      this.#v.set(n)
+      cell.v = n
+    } else if (kind === 'v.clear') {
+      this.#v.clear()
+      delete cell.v
+    } else if (kind === 'l.push') {
+      this.#l.push(n)
+      cell.l = [...(cell.l ?? []), n]
+    } else if (kind === 'l.clear') {
+      this.#l.clear()
+      delete cell.l
+    } else if (kind === 'm.set') {
+      this.#m.set(n % 3, n)
+      cell.m = new Map(cell.m ?? []).set(n % 3, n)
+    } else {
+      this.#m.delete(n % 3)
+      cell.m?.delete(n % 3)
+      if (cell.m?.size === 0) delete cell.m
+    }
+    this.#backend.clearCurrentKey()
+  }
+
+  cut(): void {
+    this.#writing?.fiber.cancel()
+    this.#slice = undefined
+    this.#last += 1
+    const id = checkpointId(this.#last)
+    const expected = plain(this.model)
+    const slices = this.#backend.cut(id)
+    if (slices.onto !== undefined) this.increments += 1
+    const snapshot = { keyed: [], lists: [{ name: 'n', redistribute: 'split' as const, items: [this.#last] }], slices }
+    const place = {
+      subtask: 0, keyGroups, probe: () => {}, options: this.#options,
+      segments: {
+        append: (checkpoint: CheckpointId, bytes: Uint8Array) => wait<Place>((done) => {
+          const file = `f${this.#files.size}`
+          this.#files.set(`${checkpoint}/${file}`, bytes)
+          done({ ok: true, value: { file, offset: 0, length: bytes.length, crc32: 0 } })
+        }),
+      },
+    }
+    const pause = () => wait<void>((done) => {
+      this.#slice = done
+    })
+    const { known } = this.#chains
+    const fiber = start(writeSnapshot(place, id, [{ operator: 'op', snapshot }], pause), (outcome) => {
+      if (!outcome.ok) throw outcome.error
+      const segments = this.#chains.add(id, outcome.value, known)
+      this.#acknowledged.set(id, segments)
+      this.#check(id, segments, expected)
+    })
+    this.#writing = { id, fiber }
+  }
+
+  step(): void {
+    const slice = this.#slice
+    this.#slice = undefined
+    slice?.({ ok: true, value: undefined })
+  }
+
+  finishWriting(): void {
+    while (this.#slice !== undefined) this.step()
+  }
+
+  /** One of those that were acknowledged, perhaps with others cut since. */
+  complete(n: number): void {
+    const open = [...this.#acknowledged.keys()].filter((id) => id > this.#newestComplete)
+    const id = open[n % open.length]
+    if (id === undefined) return
+    this.#newestComplete = id
+    this.#chains.complete(checkpointId(id))
+    this.#backend.onCheckpointComplete(checkpointId(id))
+  }
+
+  abort(): void {
+    const id = this.#last
+    if (id === 0 || id <= this.#newestComplete) return
+    if (this.#writing?.id === id) this.#writing.fiber.cancel()
+    this.#slice = undefined
+    this.#acknowledged.delete(id)
+    this.#chains.abort(checkpointId(id))
+    this.#backend.onCheckpointAborted(checkpointId(id))
+  }
+
+  segmentsOfLast(): readonly StateSegment[] {
+    return this.#acknowledged.get(this.#last) ?? []
+  }
+
+  #check(id: number, segments: readonly StateSegment[], expected: unknown): void {
+    // Garbage collection keeps what the newest complete checkpoint consists of, and nothing else.
+    const safe = (this.#acknowledged.get(this.#newestComplete) ?? [])
+      .map(({ checkpoint, file }) => `${checkpoint ?? this.#newestComplete}/${file}`)
+    for (const { checkpoint, file } of segments) if (checkpoint !== undefined) expect(safe).toContain(`${checkpoint}/${file}`)
+    const [merged, ...others] = mergeChains(segments.map((segment) =>
+      decodeSegment(this.#files.get(`${segment.checkpoint ?? id}/${segment.file}`) as Uint8Array)))
+    expect(others).toEqual([])
+    const { snapshot: { keyed, lists } } = merged as DecodedSegment
+    const found: Record<string, unknown> = {}
+    for (const { name, groups } of keyed) {
+      for (const group of groups) for (const { key, value } of readEntries(group)) found[`${name} ${String(key)}`] = value
+    }
+    expect(found).toEqual(expected)
+    expect(lists).toEqual([{ name: 'n', redistribute: 'split', items: [id] }])
+    this.checked += 1
+  }
+}
+
+interface Place { readonly file: string; readonly offset: number; readonly length: number; readonly crc32: number }
+
+function plain(model: Model): Record<string, unknown> {
+  const entries = [...model].flatMap(([key, { v, l, m }]) => [
+    ...(v === undefined ? [] : [[`v ${key}`, v]]), ...(l === undefined ? [] : [[`l ${key}`, l]]),
+    ...(m === undefined ? [] : [[`m ${key}`, new Map(m)]]),
+  ])
+  return Object.fromEntries(entries) as Record<string, unknown>
+}
+
+const change = fc.record({
+  kind: fc.constantFrom('v.set', 'v.set', 'v.clear', 'l.push', 'l.clear', 'm.set', 'm.delete'),
+  key: fc.nat(60).map((n) => `k${n}`), n: fc.nat(100),
+})
+const event = fc.oneof(
+  { weight: 6, arbitrary: change },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut', 'step', 'step', 'finish', 'complete', 'complete', 'abort'), n: fc.nat(3) }) },
+)
+
+test('IS-1, SL-1, CG-2: a checkpoint is the state at its cut, whatever changes while it is written, completes or is aborted', () => {
+  let increments = 0
+  fc.assert(fc.property(
+    fc.constantFrom(1, 2, 7), fc.constantFrom(1, 60, 100_000), fc.array(event, { minLength: 10, maxLength: 160 }),
+    (sliceEntries, segmentBytes, events) => {
+      const rig = new Rig({ sliceEntries, segmentBytes })
+      for (let i = 0; i < 60; i++) rig.apply(i % 2 === 0 ? 'v.set' : 'l.push', `k${i}`, i)
+      rig.cut()
+      rig.finishWriting()
+      rig.complete(0)
+      for (const each of events) {
+        if ('key' in each) rig.apply(each.kind, each.key, each.n)
+        else if (each.kind === 'cut') rig.cut()
+        else if (each.kind === 'step') rig.step()
+        else if (each.kind === 'finish') rig.finishWriting()
+        else if (each.kind === 'complete') rig.complete(each.n)
+        else rig.abort()
+      }
+      rig.cut()
+      rig.finishWriting()
+      expect(rig.checked).toBeGreaterThan(0)
+      increments += rig.increments
+    },
+  ), { numRuns: 120 })
+  expect(increments).toBeGreaterThan(50)
+})
+
+test('IS-2, IS-3: small changes are written as small increments, in a chain that stays short', () => {
+  const rig = new Rig({ sliceEntries: 1000, segmentBytes: 100_000 })
+  const keys = 2000
+  for (let i = 0; i < keys; i++) rig.apply('v.set', `k${i}`, i)
+  let written = 0
+  let longest = 0
+  for (let n = 1; n <= 600; n++) {
+    for (let i = 0; i < 3; i++) rig.apply('v.set', `k${(n * 7 + i * 501) % keys}`, n)
+    rig.cut()
+    rig.finishWriting()
+    rig.complete(0)
+    const segments = rig.segmentsOfLast()
+    longest = Math.max(longest, segments.length)
+    for (const { checkpoint, states } of segments) if (checkpoint === undefined) for (const { entries } of states) written += entries
+  }
+  expect(rig.increments).toBeGreaterThan(590)
+  expect(longest).toBeLessThan(100)
+  // 1,800 changes; the first base; each merge writes what it merges once more.
+  expect(written).toBeLessThan(keys + 3 * 1800 + keys)
+})
+
+test('XM-3: a chain that begins with changes is refused', () => {
+  const rig = new Rig({ sliceEntries: 1000, segmentBytes: 100_000 })
+  for (let i = 0; i < 20; i++) rig.apply('v.set', `k${i}`, i)
+  rig.cut()
+  rig.finishWriting()
+  rig.complete(0)
+  rig.apply('v.set', 'k1', 5)
+  rig.cut()
+  rig.finishWriting()
+  const state = { name: 'v', kind: 'value' as const, version: 1, groups: [], extent: 'changes' as const }
+  expect(() => mergeChains([{ format: 2, operator: 'op', subtask: 0, snapshot: { keyed: [state], lists: [] } }]))
+    .toThrow(expect.objectContaining({ code: 'E057' }))
+  expect(rig.segmentsOfLast().some(({ checkpoint }) => checkpoint === 1)).toBe(true)
+})
+
+test('SL-3: a key that is removed and set again before the cut is set, whatever is encoded first', () => {
+  const rig = new Rig({ sliceEntries: 1, segmentBytes: 1 })
+  for (let i = 0; i < 40; i++) rig.apply('v.set', `k${i}`, i)
+  rig.cut()
+  rig.finishWriting()
+  rig.complete(0)
+  for (const key of ['k1', 'k2', 'k3']) rig.apply('v.clear', key, 0)
+  for (const key of ['k3', 'k2']) rig.apply('v.set', key, 7)
+  rig.cut()
+  // Changes again before its removal was encoded: the pre-image must not come first.
+  rig.apply('v.set', 'k3', 8)
+  rig.step()
+  rig.apply('v.clear', 'k2', 0)
+  rig.finishWriting()
+  expect([rig.checked, rig.increments]).toEqual([2, 1])
+})
+
+test('IS-1: parts that an unconfirmed cut replaced are not kept by the next one', () => {
+  const rig = new Rig({ sliceEntries: 10, segmentBytes: 100_000 })
+  for (let i = 0; i < 200; i++) rig.apply('v.set', `k${i}`, i)
+  for (let n = 0; n < 16; n++) {
+    rig.apply('v.set', `k${n}`, -n)
+    rig.cut()
+    rig.finishWriting()
+    rig.complete(0)
+  }
+  // This one merges the increments; the next, which is too large for that, is cut before it completes.
+  rig.apply('v.set', 'k50', 1)
+  rig.cut()
+  rig.finishWriting()
+  for (let i = 60; i < 90; i++) rig.apply('v.set', `k${i}`, -i)
+  rig.cut()
+  rig.complete(0)
+  rig.finishWriting()
+  expect(rig.checked).toBe(18)
+})
