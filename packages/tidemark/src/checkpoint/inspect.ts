@@ -15,7 +15,7 @@ import { E057_CORRUPT_STATE } from '../state/errors.ts'
 import { decodeSegment } from '../state/snapshot-format.ts'
 import { readLabels, type Label } from './labels.ts'
 import { checkpointFile } from './layout.ts'
-import { writerOf, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
+import { fullBytes, writerOf, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
 import { checkFiles, readFacts, readSegment, type Facts } from './read.ts'
 import { reachableManifests } from './recover.ts'
 import { isEnumerator, partsOf } from './inspection/operator-parts.ts'
@@ -159,7 +159,7 @@ export function* verifyCheckpoint(storage: Storage, directory: string, ref: stri
     ok: problems.length === 0,
     files: manifest?.files.length ?? 0,
     segments: manifest?.segments.length ?? 0,
-    bytes: manifest?.counts.bytes ?? 0,
+    bytes: manifest === undefined ? 0 : fullBytes(manifest),
     problems,
   }
 }

@@ -100,6 +100,9 @@ export interface Manifest {
 export const writerOf = (manifest: Manifest, of: FileEntry | StateSegment): CheckpointId =>
   of.checkpoint ?? manifest.checkpoint
 
+/** Bytes that a restore needs, whoever wrote them. */
+export const fullBytes = ({ files }: Pick<Manifest, 'files'>): number => files.reduce((sum, { length }) => sum + length, 0)
+
 export const encodeManifest = (manifest: Manifest): Uint8Array => encodeDocument('manifest', manifest)
 
 /** Throws E050 or E059. `file` is the path, for messages; `expected` the number in its name. */

@@ -29,7 +29,7 @@ import { E045_NEWEST_UNREADABLE, E047_NO_SUCH_CHECKPOINT, E050_DOCUMENT_DAMAGED 
 import { E154_NOT_A_SAVEPOINT } from './errors-savepoint.ts'
 import { verifyFiles, type CheckpointVerification } from './inspect.ts'
 import { jobFile, manifestFile, savepointFile, takingFile } from './layout.ts'
-import { parseManifest, type Manifest } from './manifest.ts'
+import { fullBytes, parseManifest, type Manifest } from './manifest.ts'
 import type { OpenedDirectory } from './open.ts'
 import { readFacts, type Facts } from './read.ts'
 import { reachableManifests, startsOf } from './recover.ts'
@@ -186,7 +186,7 @@ export function* verifySavepoint(storage: Storage, path: string): Io<CheckpointV
     ok: problems.length === 0,
     files: manifest?.files.length ?? 0,
     segments: manifest?.segments.length ?? 0,
-    bytes: manifest?.counts.bytes ?? 0,
+    bytes: manifest === undefined ? 0 : fullBytes(manifest),
     problems,
   }
 }

@@ -27,6 +27,7 @@ import {
   checkpointDirectory, checkpointFile, checkpointsDirectory, manifestFile, parseCheckpointDirectory, parseTemporary,
   savepointFile, takingFile, temporaryName,
 } from './layout.ts'
+import { fullBytes } from './manifest.ts'
 import type { Restorable, SavepointDocument } from './savepoint.ts'
 
 export type SavepointPorts = Pick<Ports, 'storage' | 'random' | 'clock'>
@@ -117,7 +118,7 @@ export function* writeSavepoint(
   }
   yield* quietly(storage.unlink(takingFile(path)))
   yield* quietly(storage.syncDirectory(path))
-  return { path, checkpoint: id, bytes: manifest.counts.bytes, committed: from.committed }
+  return { path, checkpoint: id, bytes: fullBytes(manifest), committed: from.committed }
 }
 
 /** Both at once: for a job that is dead, or at its end. */

@@ -8,6 +8,7 @@ import {
   listCheckpoints, showCheckpoint, verifyCheckpoint, type CheckpointDetails, type CheckpointLine, type CheckpointVerification,
   type OperatorState,
 } from '../checkpoint/inspect.ts'
+import { fullBytes } from '../checkpoint/manifest.ts'
 import { isSavepoint, verifySavepoint } from '../checkpoint/savepoint.ts'
 import { nodeStorage } from '../host/node-storage.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
@@ -115,7 +116,7 @@ function detailLines(details: CheckpointDetails, terminal: Terminal): string[] {
     ['kind', kindOf(details)],
     ['age', formatAge(details.ageMs ?? 0)],
     ['took', formatAge(details.tookMs ?? 0)],
-    ['size', `${formatBytes(details.bytes ?? 0)} in ${details.files.length} files`],
+    ['size', `${formatBytes(fullBytes(details))} in ${details.files.length} files, ${formatBytes(details.bytes ?? 0)} of them written by it`],
     ['parallelism', `${parallelism} of at most ${maxParallelism}`],
     ['term', `${details.epoch}${restoredFrom === null ? '' : `, went on from #${restoredFrom}`}`],
     ['written by', `tidemark ${details.engine}`],
