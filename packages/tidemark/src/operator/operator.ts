@@ -96,6 +96,8 @@ export interface Operator {
   /** The barrier is about to leave behind what is sent now (Flink's prepareSnapshotPreBarrier). */
   beforeBarrier?(): void
   snapshot(checkpoint: CheckpointId): OperatorSnapshot | Io<OperatorSnapshot> | undefined
+  /** What a snapshot would hold now, all of it, without being a cut. Absent: `snapshot` changes nothing. */
+  look?(): OperatorSnapshot
   onCheckpointComplete?(checkpoint: CheckpointId): void
   onCheckpointAborted?(checkpoint: CheckpointId): void
   /** Largest checkpoint whose commits are all confirmed; undefined for operators that commit nothing. */

@@ -19,6 +19,7 @@ import type {
   CoProcessSpec, KeySelector, ProcessSpec, RecordHandler, TimerHandler,
 } from '../graph/operator-spec.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
+import { inTurn } from '../state/entry-slices.ts'
 import type { KeyedBackend } from '../state/keyed-backend.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { declareState } from './declare-state.ts'
@@ -119,8 +120,9 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
     },
     onIdle: (idle) => output.idle(idle),
     snapshot: (checkpoint): OperatorSnapshot => ({
-      keyed: timers.snapshotKeyed(), lists: timers.snapshotLists(), slices: backend.cut(checkpoint),
+      keyed: [], lists: timers.snapshotLists(), slices: inTurn([timers.slices(), backend.cut(checkpoint)]),
     }),
+    look: () => ({ keyed: backend.snapshot(), lists: timers.snapshotLists(), slices: timers.slices() }),
     onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
     onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
     close: () => timers.close(),

@@ -11,6 +11,7 @@ import { checkKey } from '../record/key-codec.ts'
 import { ChangeLog, type Slot } from '../state/change-log.ts'
 import { IncrementalSnapshots } from '../state/incremental.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
+import { everythingIn, type TrackedTable } from '../state/slices.ts'
 import { userError } from './errors.ts'
 import { addCode, rowCode } from './aggregate-code.ts'
 import { guarded, handedOn, type Inline } from './inline.ts'
@@ -38,7 +39,7 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
     return cell
   }
   const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
-  const increments = new IncrementalSnapshots([{
+  const table: TrackedTable = {
     log,
     get count() {
       return cells.size
@@ -52,7 +53,8 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
       return true
     },
     drop: (key) => void cells.delete(key),
-  }])
+  }
+  const increments = new IncrementalSnapshots([table])
   const inline: Inline = (code, value, time) => {
     const [key, cell, accumulator, out] = [code.local(), code.local(), code.local(), code.local()]
     const add = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
@@ -87,6 +89,7 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
     onWatermark: (watermark) => output.watermark(watermark),
     onIdle: (idle) => output.idle(idle),
     snapshot: (checkpoint) => ({ keyed: [], lists: [], slices: increments.cut(checkpoint) }),
+    look: () => ({ keyed: everythingIn([table]), lists: [] }),
     onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
     onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }

@@ -21,8 +21,9 @@ import { assert } from '../base/assert.ts'
 import { MIN_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import type { TimeDomain, Window } from '../graph/window-spec.ts'
+import { EntrySlices, inTurn } from '../state/entry-slices.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
-import type { KeyedStateSnapshot, ListStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import type { ListStateSnapshot, RestoredOperator, SnapshotSlices } from '../state/snapshot.ts'
 import type { ProcessingTimeService } from './operator.ts'
 import { TimerQueue, type Timer } from './timer-queue.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
@@ -138,17 +139,15 @@ export class TimerService {
     return !this.#firing
   }
 
-  snapshotKeyed(): KeyedStateSnapshot[] {
-    return (['event', 'processing'] as const).map((domain) => {
-      const builder = new KeyedSnapshotBuilder({
-        name: STATE_NAMES[domain], kind: 'timers', version: 1, maxParallelism: this.#maxParallelism,
-      })
-      for (const timer of this.#queues[domain].registered()) {
-        const { namespace } = timer
-        builder.put(timer.key, namespace === undefined ? undefined : [namespace.start, namespace.end], timer.time)
-      }
-      return builder.build()
-    })
+  /** Every live timer as of now; a timer never changes, so they are only listed here. */
+  slices(): SnapshotSlices {
+    const maxParallelism = this.#maxParallelism
+    return inTurn((['event', 'processing'] as const).map((domain) => new EntrySlices<Timer>(
+      this.#queues[domain].registered(),
+      (extent) => new KeyedSnapshotBuilder({ name: STATE_NAMES[domain], kind: 'timers', version: 1, extent, maxParallelism }),
+      (builder, { key, namespace, time }) =>
+        builder.put(key, namespace === undefined ? undefined : [namespace.start, namespace.end], time),
+    )))
   }
 
   snapshotLists(): ListStateSnapshot[] {

@@ -255,10 +255,10 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
           table.snapshot(maxParallelism, (content) => contents.encode(content)),
           numbers.snapshot(maxParallelism, (value) => value),
           ...(merging ? [sessionState.build()] : []),
-          ...timers.snapshotKeyed(),
           ...emitter.snapshot(),
         ],
         lists: timers.snapshotLists(),
+        slices: timers.slices(),
       }
     },
     close: () => timers.close(),

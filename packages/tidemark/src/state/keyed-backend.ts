@@ -24,7 +24,7 @@ import { ListCells } from './list-state.ts'
 import { MapCells } from './map-state.ts'
 import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
 import type { StateContext } from './state-cells.ts'
-import { Slices } from './slices.ts'
+import { everythingIn } from './slices.ts'
 import type { KeyedStateSnapshot, RestoredOperator, SnapshotSlices } from './snapshot.ts'
 
 export interface KeyedBackendInit {
@@ -107,13 +107,10 @@ export class KeyedBackend {
     this.#increments?.abort(checkpoint)
   }
 
-  /** Everything, at once: for owners that do not cut in slices. */
+  /** Everything, at once: for owners that do not cut in slices, and for who only looks. */
   snapshot(): KeyedStateSnapshot[] {
-    assert(this.#increments === undefined, 'a backend is either cut or snapshotted')
     this.#seal()
-    const slices = new Slices([...this.#states.values()]).ofEverything()
-    while (slices.advance(Number.MAX_SAFE_INTEGER));
-    return [...slices.take()]
+    return everythingIn([...this.#states.values()])
   }
 
   /** Once, before the first record. Entries are those this subtask owns (restore.ts). */

@@ -31,6 +31,19 @@ export interface TrackedTable {
   drop(key: Key): void
 }
 
+/** All there is, at once, without being a cut: nothing is marked, and no list of changes is taken. */
+export function everythingIn(tables: readonly TrackedTable[]): KeyedStateSnapshot[] {
+  return tables.map((table) => {
+    const builder = table.builder('whole')
+    const slots = table.slots()
+    for (let next = slots.next(); next.done !== true; next = slots.next()) {
+      const [key, slot] = next.value
+      if (!table.write(builder, key, slot, 'if alive')) table.drop(key)
+    }
+    return builder.build()
+  })
+}
+
 type Work = { readonly kind: 'everything' } | { readonly kind: 'changes'; readonly of: readonly Changes[] }
 
 export class Slices implements SnapshotSlices {

@@ -14,6 +14,7 @@ import type { CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Fiber, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import type { FromSubtask, SnapshotMetrics, StateSegment } from '../base/protocol.ts'
+import { E071_UNSTORABLE_VALUE } from '../record/errors.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { E060_SUBTASK_FAILED, E114_NOT_RECORDABLE } from './errors.ts'
 import { storeInFlight, type ChannelOrigin, type Stage } from './in-flight.ts'
@@ -43,6 +44,8 @@ export interface SnapshotRunInit {
   readonly ports: Ports
   send(message: FromSubtask): void
   post(mail: () => void): void
+  /** Ends the attempt of the subtask. */
+  fail(error: StreamError): void
   /** Something is left for the next step. */
   awake(): void
 }
@@ -77,6 +80,11 @@ export class SnapshotRun {
         if (this.#writing?.fiber === fiber) this.#writing = undefined
         if (!outcome.ok) {
           const error = asStreamError(outcome.error, this.#init.name)
+          if (error.code === E071_UNSTORABLE_VALUE.definition.code) {
+            // A value of the job's, not the storage: it would be refused every time.
+            this.#init.fail(error)
+            return
+          }
           const reason = error.code === E114_NOT_RECORDABLE.definition.code ? 'not-recordable' : 'io-error'
           this.#init.send({ kind: 'decline', id, reason, error: reportOf(error) })
           return

@@ -104,6 +104,7 @@ export class Subtask {
       place: { subtask: index, keyGroups, segments: init.host.segments, probe: ports.probe, options: init.options },
       head: { operator: init.head, origins: gate.origins },
       send: (message) => this.#send(message), post: (mail) => this.#post(mail), awake: () => init.host.awake(),
+      fail: (error) => this.#fail(error),
     })
     this.#barriers = new BarrierHandler(channels, {
       block: (channel) => this.#setBlocked(channel, true),

@@ -8,6 +8,7 @@
  *         states (XM-2).
  *   WN-2  Between two slices the subtask has its turn.
  */
+import { isStreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import { settleAll, type Io } from '../base/io.ts'
 import type { Probe } from '../base/ports.ts'
@@ -57,14 +58,25 @@ export function* writeSnapshot(
     if (!outcome.ok) throw outcome.error
     if (outcome.value === undefined) continue
     const { operator } = parts[i] as SnapshotPart
-    const { keyed, lists, slices } = outcome.value
-    const segments: StateSegment[] = []
-    if (slices !== undefined) yield* writeSlices(place, id, operator, slices, segments, pause)
-    const rest = slices?.take() ?? []
-    segments.push(yield* writeSegment(place, id, operator, { keyed: [...keyed, ...rest], lists }))
-    written.push({ operator, segments, onto: slices?.onto })
+    try {
+      const segments = yield* writeOne(place, id, operator, outcome.value, pause)
+      written.push({ operator, segments, onto: outcome.value.slices?.onto })
+    } catch (error) {
+      throw isStreamError(error) ? error.withPlace({ operator }) : error
+    }
   }
   return written
+}
+
+function* writeOne(
+  place: SnapshotPlace, id: CheckpointId, operator: string, { keyed, lists, slices }: OperatorSnapshot,
+  pause: () => Io<void>,
+): Io<StateSegment[]> {
+  const segments: StateSegment[] = []
+  if (slices !== undefined) yield* writeSlices(place, id, operator, slices, segments, pause)
+  const rest = slices?.take() ?? []
+  segments.push(yield* writeSegment(place, id, operator, { keyed: [...keyed, ...rest], lists }))
+  return segments
 }
 
 /** All but the last of them, which goes into the last segment. */

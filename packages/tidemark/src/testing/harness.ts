@@ -24,7 +24,7 @@ import type { LogicalGraph, LogicalOperator } from '../graph/logical-graph.ts'
 import { stepName, STEPS } from '../host/failpoints.ts'
 import { withEngineSettings } from '../host/settings.ts'
 import { SimulatedDisk } from '../host/simulator/storage.ts'
-import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { inOneGo, type OperatorSnapshot } from '../state/snapshot.ts'
 import type { TaskOptions } from '../task/options.ts'
 import { diskOf, imageOf } from './disk-image.ts'
 import { EngineProcess } from './engine-process.ts'
@@ -183,8 +183,9 @@ export class Harness {
       for (let i = 0; i < vertex.parallelism; i++) {
         const subtask = this.#process?.subtasks[next++]
         // A sink's snapshot stages its output: it is not to be had without a checkpoint.
-        const snapshot = at < 0 ? undefined : subtask?.chain.operators[at]?.snapshot(checkpointId(1))
-        if (snapshot !== undefined && 'keyed' in snapshot) snapshots.push(snapshot)
+        const found = at < 0 ? undefined : subtask?.chain.operators[at]
+        const snapshot = found?.look?.() ?? found?.snapshot(checkpointId(1))
+        if (snapshot !== undefined && 'keyed' in snapshot) snapshots.push(inOneGo(snapshot))
       }
     }
     if (snapshots.length > 0) return new OperatorState(operator, snapshots)

@@ -109,7 +109,7 @@ export const MUTANTS = [
   },
   {
     name: 'stop-does-not-await-commits', class: 'C', bug: 'the job ends before the commits of its final checkpoint are confirmed',
-    patches: without('checkpoint/confirmed-commits.ts', '    if (!all) return undefined\n'),
+    patches: without('checkpoint/confirmed-commits.ts', '    if (!this.covers(awaited.id, awaited.who)) return undefined\n'),
     by: seeds(400),
   },
   {
@@ -135,7 +135,7 @@ export const MUTANTS = [
   // ---- E: key groups and timers ---------------------------------------------------------------------
   {
     name: 'timer-in-the-wrong-group', class: 'E', bug: 'timers are filed under the wrong key group',
-    patches: one('operator/timer-service.ts', "kind: 'timers', version: 1, maxParallelism: this.#maxParallelism,", "kind: 'timers', version: 1, maxParallelism: 1,"),
+    patches: one('operator/timer-service.ts', "kind: 'timers', version: 1, extent, maxParallelism })", "kind: 'timers', version: 1, extent, maxParallelism: 1 })"),
     by: seeds(400),
   },
   {
@@ -340,7 +340,7 @@ export const MUTANTS = [
   },
   {
     name: 'final-is-overtaken', class: 'U', bug: 'the final checkpoint of a stop leaves records in flight',
-    patches: without('checkpoint/coordinator.ts', " || pending.request.kind === 'final'"),
+    patches: without('checkpoint/coordinator.ts', " || kind === 'final'"),
     by: suite('checkpoint/coordinator.test.ts', 'with age 0 it follows the trigger at once'),
   },
   {

@@ -50,13 +50,16 @@ export function createBroadcastProcess(spec: BroadcastProcessSpec, context: Oper
     collectAll(outputs, timestamp, next, operator, 'onBroadcast')
   }
 
+  const withShared = (snapshot: OperatorSnapshot): OperatorSnapshot =>
+    ({ ...snapshot, lists: [...snapshot.lists, ...shared.snapshot()] })
+
   return {
     ...main,
     inputs: [main.collect, fromBroadcast],
     snapshot(checkpoint) {
-      const snapshot = main.snapshot(checkpoint) as OperatorSnapshot
-      return { ...snapshot, lists: [...snapshot.lists, ...shared.snapshot()] }
+      return withShared(main.snapshot(checkpoint) as OperatorSnapshot)
     },
+    look: () => withShared(main.look?.() as OperatorSnapshot),
   }
 }
 

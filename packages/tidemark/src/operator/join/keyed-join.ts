@@ -88,6 +88,7 @@ export function createKeyedJoin(spec: KeyedJoinSpec, context: OperatorContext): 
     onWatermark: (watermark) => output.watermark(watermark),
     onIdle: (idle) => output.idle(idle),
     snapshot: (checkpoint) => ({ keyed: [], lists: [], slices: backend.cut(checkpoint) }),
+    look: () => ({ keyed: backend.snapshot(), lists: [] }),
     onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
     onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
   }
