@@ -2,6 +2,7 @@
  * Measures the engine beside the least that could do the same work.
  *
  *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
+ *   npm run bench -- state [--keys N] [--json]
  *
  * README.md says what is measured and what is not.
  */
@@ -16,6 +17,7 @@ import { interleave, ratio, runSide, series, waitedShare } from './lib/pairs.mjs
 import { startUp } from './lib/startup.mjs'
 import { summary } from './lib/stats.mjs'
 import { nexmark, shownNexmark } from './nexmark/run.mjs'
+import { stateBench } from './state/run.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
@@ -234,6 +236,24 @@ async function sideBySide(values) {
   if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
 }
 
+/** Checkpoints of large state: one object. */
+async function largeState(values) {
+  await build()
+  const stamp = buildStamp(ROOT)
+  note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
+  const loads = []
+  const result = await stateBench({
+    keys: wholeFrom1(values, 'keys'), rounds: wholeFrom1(values, 'pairs'),
+    note: (text) => {
+      loads.push(load())
+      note(`${text}, load ${loads.at(-1)}`)
+    },
+  })
+  const line = JSON.stringify({ bench: 'state', ...result, ...aboutRun(stamp, loads) })
+  console.log(values.json ? line : JSON.stringify(result, undefined, 2))
+  if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -243,6 +263,7 @@ async function main() {
       'no-save': { type: 'boolean', default: false },
       events: { type: 'string' },
       queries: { type: 'string' },
+      keys: { type: 'string' },
       flink: { type: 'string' },
       'no-flink': { type: 'boolean', default: false },
     },
@@ -252,11 +273,15 @@ async function main() {
     if (positionals.length > 1) throw new Error('nexmark is measured alone')
     return sideBySide(values)
   }
+  if (positionals.includes('state')) {
+    if (positionals.length > 1) throw new Error('state is measured alone')
+    return largeState(values)
+  }
   const wanted = positionals.length === 0 || positionals.includes('all')
     ? names
     : [...new Set(positionals.flatMap((name) => GROUPS[name] ?? [name]))]
   const unknown = wanted.find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${[...names, ...Object.keys(GROUPS)].join(', ')}, all, nexmark`)
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${[...names, ...Object.keys(GROUPS)].join(', ')}, all, nexmark, state`)
   const pairs = wholeFrom1(values, 'pairs')
 
   await build()

@@ -29,7 +29,7 @@ function damage(path, how, random) {
 
 /** Names below a directory but those of the lock, the metrics and the pid, which every start touches. */
 const namesBelow = (directory) => readdirSync(directory, { recursive: true })
-  .map(String).filter((name) => !/^(\.?lock-|metrics-|tidemark\.pid)/.test(name)).sort()
+  .map(String).filter((name) => !/^(\.?lock-|metrics-|control|tidemark\.pid)/.test(name)).sort()
 
 /** One damaged start: true if it was refused and the file is whole again, false if the job went on. */
 async function damagedStart(world, path, how, mustRefuse, seen) {

@@ -167,10 +167,10 @@ function manifestsOn(disk: SimulatedDisk): Manifest[] {
 function brokenCheckpoint(disk: SimulatedDisk): string | undefined {
   try {
     for (const { checkpoint, files } of manifestsOn(disk)) {
-      for (const { name, length, crc32: sum } of files) {
-        const file = disk.lookup(`${STATE}/checkpoints/${checkpoint}/${name}`)
-        if (!(file instanceof SimulatedFile)) return `checkpoint #${checkpoint} names ${name}, which is not there`
-        if (file.length !== length || crc32(file.read(0, length)) !== sum) return `#${checkpoint}: ${name} is damaged`
+      for (const { checkpoint: writer = checkpoint, name, length, crc32: sum } of files) {
+        const file = disk.lookup(`${STATE}/checkpoints/${writer}/${name}`)
+        if (!(file instanceof SimulatedFile)) return `checkpoint #${checkpoint} names ${name} of #${writer}, which is not there`
+        if (file.length !== length || crc32(file.read(0, length)) !== sum) return `#${checkpoint}: ${name} of #${writer} is damaged`
       }
     }
     return undefined
@@ -207,14 +207,16 @@ function unreferenced(disk: SimulatedDisk, retain: number): string[] {
       if (epoch > 0 && epoch < newest) left.push(`${path}/${name}`)
     }
   }
-  const referenced = new Map(manifestsOn(disk).map((one) => [one.checkpoint as number, one.files.map((file) => file.name)]))
-  if (referenced.size > retain) left.push(`${referenced.size} manifests`)
-  const oldest = Math.min(...referenced.keys())
+  const manifests = manifestsOn(disk)
+  if (manifests.length > retain) left.push(`${manifests.length} manifests`)
+  const oldest = Math.min(...manifests.map(({ checkpoint }) => checkpoint))
+  const referenced = new Set(manifests.flatMap(({ checkpoint, files }) =>
+    files.map((file) => `${file.checkpoint ?? checkpoint}/${file.name}`)))
   for (const name of namesIn(disk, `${STATE}/checkpoints`)) {
     if (!/^\d+$/.test(name)) continue
     for (const file of namesIn(disk, `${STATE}/checkpoints/${name}`)) {
       const trace = file === 'trace.jsonl' && Number(name) >= oldest
-      if (!trace && referenced.get(Number(name))?.includes(file) !== true) left.push(`${name}/${file}`)
+      if (!trace && !referenced.has(`${name}/${file}`)) left.push(`${name}/${file}`)
     }
   }
   return left

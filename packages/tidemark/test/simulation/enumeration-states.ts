@@ -17,8 +17,8 @@ import type { Random, Storage } from '../../src/base/ports.ts'
 import { SimulatedDirectory, type SimulatedFile } from '../../src/host/simulator/inodes.ts'
 import { SimulatedDisk } from '../../src/host/simulator/storage.ts'
 
-/** Thirteen operations that may or may not have reached the disk, or twelve and a torn file. */
-const MOST_STATES = 2 ** 13
+/** Fourteen operations that may or may not have reached the disk, or thirteen and a torn file. */
+const MOST_STATES = 2 ** 14
 /** A larger choice is about bytes, not about changes of a name. */
 const MOST_CHANGES = 7
 

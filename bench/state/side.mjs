@@ -1,0 +1,118 @@
+/**
+ * One run of one side of the measurement of large state, in a process of its own.
+ *
+ *   node state/side.mjs run DIRECTORY KEYS RECORDS EVERY
+ *   node state/side.mjs again DIRECTORY KEYS
+ *
+ * run: a rolling aggregate gets one record for each of KEYS keys, then RECORDS more of which all fall on the same
+ * hundredth of the keys; with a checkpoint EVERY so often (off: none but the last). Measured is the time of the
+ * second part: how long it took, what the turns of the event loop were like, and of the checkpoints within it
+ * the bytes and entries that they wrote. Then the job is stopped. again: it is started again; measured is the
+ * time to the first record.
+ */
+import { generator, job, startJob } from 'tidemark'
+import { report } from '../lib/measure.mjs'
+
+const [mode, directory, keyCount, recordCount, every] = process.argv.slice(2)
+const keys = Number(keyCount)
+const records = Number(recordCount)
+const hot = Math.ceil(keys / 100)
+const STEP = 7919
+const NOBODY = { orders: 0, amount: 0, customer: undefined }
+
+const marks = { seen: 0, first: undefined, filled: undefined, end: undefined }
+let onRecord = () => {}
+
+const large = job('large-state', { checkpoint: { every: every === undefined || every === 'off' ? '1h' : every } }, (j) => {
+  const record = (n) => ({ key: n < keys ? n : ((n - keys) * STEP) % hot, amount: n % 100 })
+  j.from('orders', generator({ record, count: Number.MAX_SAFE_INTEGER }), { eventTime: () => 0 })
+    .keyBy(({ key }) => key)
+    .reduce('total', () => NOBODY, ({ orders, amount, customer }, { key, amount: more }) => {
+      onRecord()
+      return { orders: orders + 1, amount: amount + more, customer: customer ?? `customer number ${key}` }
+    })
+    .filter(({ value }) => value.orders < 0)
+    .print('never')
+})
+
+/** Times between two turns of the event loop since `from`. */
+function watchTurns() {
+  const turns = []
+  let last = performance.now()
+  let watching = true
+  const turn = () => {
+    const now = performance.now()
+    if (marks.filled !== undefined) turns.push(now - last)
+    last = now
+    if (watching) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return () => {
+    watching = false
+    turns.sort((a, b) => a - b)
+    return { p999Ms: turns[Math.floor(turns.length * 0.999)] ?? 0, longestMs: turns.at(-1) ?? 0 }
+  }
+}
+
+const memory = () => {
+  globalThis.gc()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+async function run() {
+  const before = memory()
+  const stopWatching = watchTurns()
+  let cpu
+  const checkpoints = []
+  const running = startJob(large, {
+    stateDirectory: directory,
+    onEvent: (event) => {
+      if (event.kind === 'checkpoint') checkpoints.push({ at: performance.now(), bytes: event.bytes })
+    },
+  })
+  const done = new Promise((resolve) => {
+    onRecord = () => {
+      marks.seen += 1
+      if (marks.seen === keys) {
+        marks.filled = performance.now()
+        cpu = process.cpuUsage()
+      } else if (marks.seen === keys + records) {
+        marks.end = performance.now()
+        cpu = process.cpuUsage(cpu)
+        resolve()
+      }
+    }
+  })
+  await Promise.race([done, running.done.then(mustBeStopped)])
+  const turns = stopWatching()
+  const memoryBytes = memory() - before
+  running.stop()
+  mustBeStopped(await running.done)
+  // Those that began after the first second of it; what came before holds part of the filling.
+  const within = checkpoints.filter(({ at }) => at > marks.filled + 1000 && at < marks.end)
+  report({
+    times: { wallMs: marks.end - marks.filled, cpuMs: (cpu.user + cpu.system) / 1000, ...turns },
+    checkpoints: within.length, bytes: within.reduce((sum, { bytes }) => sum + bytes, 0),
+    lastBytes: checkpoints.at(-1).bytes, memoryBytes,
+  })
+}
+
+function mustBeStopped(outcome) {
+  if (outcome.kind !== 'stopped') throw outcome.error ?? new Error(`the job ended as ${outcome.kind}`)
+}
+
+async function again() {
+  const began = performance.now()
+  const running = startJob(large, { stateDirectory: directory })
+  const first = new Promise((resolve) => {
+    onRecord = resolve
+  })
+  await Promise.race([first, running.done.then(mustBeStopped)])
+  const restoredMs = performance.now() - began
+  running.stop()
+  await running.done
+  report({ times: { restoredMs } })
+}
+
+await (mode === 'run' ? run() : again())
