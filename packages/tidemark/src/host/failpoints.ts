@@ -2,7 +2,9 @@
  * Failpoints: makes the process die, stall or throw at a named step, for fault tests.
  *
  * `TIDEMARK_FAILPOINTS="cp.manifest.linked=kill9@3,commit.begin=throw"`: action, then the how-many-th
- * time the step is reached (default 1). Read once at start; without the variable a probe is a no-op.
+ * time the step is reached (default 1), then for how many threads in one place (`exit@2x4`: a worker thread and
+ * its first three successors; default: all of them, which never ends if a thread cannot get past the step).
+ * Read once at start; without the variable a probe is a no-op.
  * With it the process warns: nobody should meet this in production by accident.
  */
 import { defineError } from '../base/errors.ts'
@@ -16,7 +18,7 @@ export const E080_BAD_FAILPOINT = defineError<{ given: string; known: readonly s
   retryable: false,
   title: 'A failpoint cannot be understood',
   what: (d) => `TIDEMARK_FAILPOINTS holds "${d.given}".`,
-  fix: (d) => [`write step=action@count with action kill9, exit or throw; steps: ${d.known.join(', ')}`],
+  fix: (d) => [`write step=action@count, for worker threads also step=action@countxthreads, with action kill9, exit or throw; steps: ${d.known.join(', ')}`],
 })
 
 export const E081_INJECTED = defineError<{ step: string }>({
@@ -40,9 +42,10 @@ export const STEPS: readonly string[] = [
 /** The name in STEPS of a step as it was reported. */
 export const stepName = (reported: string): string => reported.replace(/\.\d+(?=\.|$)/, '.k')
 
-const PATTERN = /^([a-z.0-9-]+)=(kill9|exit|throw)(?:@(\d+))?$/
+const PATTERN = /^([a-z.0-9-]+)=(kill9|exit|throw)(?:@(\d+)(?:x(\d+))?)?$/
 
-export function failpoints(text: string | undefined, warn: (message: string) => void): Probe {
+/** `generation`: the how-many-th thread in its place this is, from 1. */
+export function failpoints(text: string | undefined, warn: (message: string) => void, generation = 1): Probe {
   if (text === undefined || text === '') return () => {}
   const left = new Map<string, { action: Action; count: number }>()
   for (const part of text.split(',')) {
@@ -50,6 +53,7 @@ export function failpoints(text: string | undefined, warn: (message: string) => 
     if (match === null || !STEPS.includes(stepName(match[1] as string))) {
       throw E080_BAD_FAILPOINT({ given: part, known: STEPS })
     }
+    if (generation > Number(match[4] ?? Infinity)) continue
     left.set(match[1] as string, { action: match[2] as Action, count: Number(match[3] ?? 1) })
   }
   warn(`failpoints are on: ${text}. This process will be made to fail.`)

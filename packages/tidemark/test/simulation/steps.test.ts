@@ -31,6 +31,12 @@ test('a counted step is found by its number and by k, the others by their name',
   expect(() => probe('cp.ack.recv.3')).toThrow(/cp.ack.recv.3/)
 })
 
+test('a step counted for three threads is no failpoint for the fourth in that place', () => {
+  const dies = (generation: number) => () => failpoints('gc.k=throw@1x3', () => {}, generation)('gc.1')
+  for (const generation of [1, 2, 3]) expect(dies(generation)).toThrow(/gc.k/)
+  expect(dies(4)).not.toThrow()
+})
+
 test('without the variable a probe does nothing; an unknown step is refused with the list of steps', () => {
   expect(() => failpoints(undefined, () => {})('src.poll')).not.toThrow()
   expect(() => failpoints('cp.manifest.lost=kill9', () => {})).toThrow(/cp.manifest.lost/)

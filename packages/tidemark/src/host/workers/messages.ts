@@ -24,6 +24,8 @@ export interface WorkerSetup {
   /** Shared memory of WorkerControl. */
   readonly control: SharedArrayBuffer
   readonly failpoints: string | undefined
+  /** The how-many-th thread in its place this is, from 1. */
+  readonly generation: number
 }
 
 /** Shared memory between two subtasks of different workers, for one attempt. */

@@ -66,7 +66,7 @@ export class WorkerHost {
     this.#ports = realPorts({
       executor: this.#loop, storage: nodeStorage(),
       log: (level, message) => this.#send({ kind: 'log', level, message }),
-      probe: failpoints(setup.failpoints, () => {}),
+      probe: failpoints(setup.failpoints, () => {}, setup.generation),
     })
     port.on('message', (message: ToWorker) => this.#loop.post('main', () => this.#onMessage(message)))
     setInterval(() => {

@@ -25,7 +25,8 @@ export interface WorkerPoolInit {
   readonly workers: number
   readonly control: WorkerControl
   readonly heartbeatTimeoutMs: number
-  setupOf(index: number): WorkerSetup
+  /** `generation`: the how-many-th thread in this place, from 1. */
+  setupOf(index: number, generation: number): WorkerSetup
   /** Names of the subtasks of a worker, for E086. */
   subtasksOf(index: number): string
   onMessage(worker: number, message: FromWorker): void
@@ -48,6 +49,8 @@ const WATCH_MS = 250
 export class WorkerPool {
   readonly #init: WorkerPoolInit
   readonly #threads: (Thread | undefined)[]
+  /** How many threads were started in each place. */
+  readonly #started: number[]
   #watch: NodeJS.Timeout | undefined
   #requests = 0
   #closed = false
@@ -55,6 +58,7 @@ export class WorkerPool {
   constructor(init: WorkerPoolInit) {
     this.#init = init
     this.#threads = Array.from({ length: init.workers })
+    this.#started = Array.from({ length: init.workers }, () => 0)
   }
 
   /** Starts those that are missing. */
@@ -89,7 +93,9 @@ export class WorkerPool {
 
   #start(index: number): Thread {
     this.#init.control.reset(index)
-    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setupOf(index) })
+    const generation = (this.#started[index] as number) + 1
+    this.#started[index] = generation
+    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setupOf(index, generation) })
     const thread: Thread = { worker, index, pending: new Map(), beats: 0, beatAtMs: performance.now() }
     worker.on('message', (message: FromWorker) => {
       if (this.#threads[index] === thread) this.#onMessage(thread, message)

@@ -65,8 +65,8 @@ export class WorkersHost implements JobHost {
     const graph = explainJson(init.graph)
     this.#pool = new WorkerPool({
       workers: init.workers, control: this.#control, heartbeatTimeoutMs: init.heartbeatTimeoutMs,
-      setupOf: (index) => ({
-        index, workers: init.workers, address: init.address, config: init.config, graph,
+      setupOf: (index, generation) => ({
+        index, generation, workers: init.workers, address: init.address, config: init.config, graph,
         parallelism: init.graph.parallelism, directory: init.directory, control: this.#control.memory,
         failpoints: init.failpoints,
       }),
