@@ -12,6 +12,8 @@ import { fork } from 'node:child_process'
 
 const BUILT = new URL('../packages/tidemark/dist/host/', import.meta.url)
 const CHUNK = { protocol: 100, full: 10 }
+/** So much more of the workers' time one kind may have had than another. */
+const MOST_AHEAD_MS = 10_000
 const KINDS = ['protocol', 'full']
 /** How often every named step must be reached in a run of a minute or more. */
 const LEAST_REACHED = 100
@@ -19,10 +21,10 @@ const NUMBERS = ['--minutes', '--seeds', '--full-seeds', '--from', '--seed', '--
 const FLAGS = ['--protocol', '--full', '--json']
 const AS_WORKER = '--as-worker'
 /**
- * The workers use all cores, so collecting on threads of their own only makes them take turns; and what a
- * seed leaves behind lives for a moment: a young generation that stays in the cache is collected fastest.
+ * The workers use all cores, so collecting and compiling on threads of their own only make them take turns;
+ * and what a seed leaves behind lives for a moment: most of it is gone when a young generation of this size is full.
  */
-const WORKER_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=8', '--min-semi-space-size=8']
+const WORKER_FLAGS = ['--single-threaded', '--max-semi-space-size=32', '--min-semi-space-size=32']
 const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--json]\n' +
   '       npm run sim -- --seed S [--protocol | --full]'
 
@@ -82,35 +84,48 @@ async function work() {
   process.on('message', ({ kind, first, howMany }) => {
     const before = performance.now()
     const sums = runChunk(kind, first, howMany)
-    process.send({ kind, sums, tookMs: performance.now() - before })
+    process.send({ sums, tookMs: performance.now() - before })
   })
+}
+
+/** A process that runs chunks of one kind, one at a time: code that meets one kind of world is compiled for it. */
+function startWorker() {
+  const worker = fork(new URL(import.meta.url), [AS_WORKER], { execArgv: WORKER_FLAGS, serialization: 'advanced' })
+  let settle
+  worker.on('error', (error) => settle?.reject(error))
+  worker.on('exit', (code, signal) => settle?.reject(new Error(`a worker of the simulator ended with ${signal ?? code}`)))
+  worker.on('message', (message) => settle.resolve(message))
+  return {
+    run: (chunk) => new Promise((resolve, reject) => {
+      settle = { resolve, reject }
+      worker.send(chunk)
+    }),
+    end: () => worker.disconnect(),
+  }
 }
 
 /** Hands out chunks until time or seeds are used up; each kind gets the same share of the workers' time. */
 async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
   const { emptySums, addSums } = await load('simulator/run-chunk.js')
-  const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0 }))
+  const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0, idle: [] }))
   let sayAtMs = performance.now() + 60_000
   const open = (run) => (deadlineMs === undefined ? run.next < first + seedsOf[run.kind] : performance.now() < deadlineMs)
-  await Promise.all(Array.from({ length: workers }, () => new Promise((resolve, reject) => {
-    const worker = fork(new URL(import.meta.url), [AS_WORKER], { execArgv: WORKER_FLAGS, serialization: 'advanced' })
-    const ask = () => {
-      const [run] = runs.filter(open).sort((a, b) => a.usedMs - b.usedMs)
-      if (run === undefined) {
-        worker.disconnect()
-        return
-      }
-      const howMany = deadlineMs === undefined ? Math.min(CHUNK[run.kind], first + seedsOf[run.kind] - run.next) : CHUNK[run.kind]
-      worker.send({ kind: run.kind, first: run.next, howMany })
-      run.next += howMany
-    }
-    worker.on('error', reject)
-    worker.on('exit', (code, signal) => {
-      if (code === 0) resolve()
-      else reject(new Error(`a worker of the simulator ended with ${signal ?? code}`))
-    })
-    worker.on('message', ({ kind, sums, tookMs }) => {
-      const run = runs.find((candidate) => candidate.kind === kind)
+  // A lane stays with its kind, whose process is warm, unless the other has had much less of the time.
+  const take = (before) => {
+    const [least] = runs.filter(open).sort((a, b) => a.usedMs - b.usedMs)
+    if (least === undefined) return undefined
+    const run = open(before) && before.usedMs - least.usedMs < MOST_AHEAD_MS ? before : least
+    const left = deadlineMs === undefined ? first + seedsOf[run.kind] - run.next : Infinity
+    const chunk = { kind: run.kind, first: run.next, howMany: Math.min(CHUNK[run.kind], left) }
+    run.next += chunk.howMany
+    return { run, chunk }
+  }
+  const lane = async (mine) => {
+    for (let next = take(mine); next !== undefined; next = take(next.run)) {
+      const { run, chunk } = next
+      const worker = run.idle.pop() ?? startWorker()
+      const { sums, tookMs } = await worker.run(chunk)
+      run.idle.push(worker)
       run.usedMs += tookMs
       addSums(run.sums, sums)
       if (performance.now() > sayAtMs) {
@@ -118,11 +133,11 @@ async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
         console.error(`  so far ${runs.map((each) => `${each.sums.seeds} ${each.kind} seeds, ${each.sums.failures.length} failed`).join('; ')}`)
       }
       for (const failure of sums.failures) console.log(describe(failure))
-      for (const { seed, lacks } of sums.shapeless) console.log(`SEED ${seed} (${kind}) is less than a full seed: ${lacks.join(', ')}`)
-      ask()
-    })
-    ask()
-  })))
+      for (const { seed, lacks } of sums.shapeless) console.log(`SEED ${seed} (${run.kind}) is less than a full seed: ${lacks.join(', ')}`)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, (_, index) => lane(runs[index % runs.length])))
+  for (const { idle } of runs) for (const worker of idle) worker.end()
   return runs
 }
 
