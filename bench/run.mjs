@@ -3,6 +3,8 @@
  *
  *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
  *   npm run bench -- state [--keys N] [--json]
+ *   npm run bench -- recovery|latency|checkpoints|scaling [--pairs N] [--quick] [--json]
+ *   npm run bench -- memory|idle [--seconds N] [--quick] [--json]
  *
  * README.md says what is measured and what is not.
  */
@@ -12,11 +14,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from '../scripts/build.mjs'
+import { checkpoints, shownCheckpoints } from './checkpoints/run.mjs'
+import { latency, shownLatency } from './latency/run.mjs'
 import { buildStamp, commit, load, machine, quietLoad } from './lib/machine.mjs'
 import { interleave, ratio, runSide, series, waitedShare } from './lib/pairs.mjs'
 import { startUp } from './lib/startup.mjs'
 import { summary } from './lib/stats.mjs'
+import { idle, memory, shownIdle, shownMemory } from './limits/run.mjs'
 import { nexmark, shownNexmark } from './nexmark/run.mjs'
+import { recovery, shownRecovery } from './recovery/run.mjs'
+import { scaling, shownScaling } from './scaling/run.mjs'
 import { stateBench } from './state/run.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -214,43 +221,46 @@ function wholeFrom1(values, name) {
   throw new Error(`--${name} needs a whole number from 1`)
 }
 
-/** Nexmark with Flink beside it: one object with a row for each query. */
-async function sideBySide(values) {
-  const events = wholeFrom1(values, 'events')
+/** Those that are measured alone; each gives one object. */
+const ALONE = {
+  nexmark: {
+    measure: (values, context) => nexmark({
+      ...context, queries: values.queries?.split(','), events: wholeFrom1(values, 'events'),
+      flinkPath: values.flink, noFlink: values['no-flink'],
+    }),
+    shown: shownNexmark,
+  },
+  state: {
+    measure: (values, context) => stateBench({ ...context, keys: wholeFrom1(values, 'keys') }),
+    shown: (result) => JSON.stringify(result, undefined, 2),
+  },
+  recovery: { measure: ({ quick }, context) => recovery({ ...context, quick }), shown: shownRecovery },
+  latency: { measure: ({ quick }, context) => latency({ ...context, quick }), shown: shownLatency },
+  checkpoints: { measure: ({ quick }, context) => checkpoints({ ...context, quick }), shown: shownCheckpoints },
+  scaling: { measure: ({ quick }, context) => scaling({ ...context, quick }), shown: shownScaling },
+  memory: { measure: (values, context) => memory({ ...context, ...lengthOf(values) }), shown: shownMemory },
+  idle: { measure: (values, context) => idle({ ...context, ...lengthOf(values) }), shown: shownIdle },
+}
+
+const lengthOf = (values) => ({ seconds: wholeFrom1(values, 'seconds'), quick: values.quick })
+
+async function alone(name, values) {
+  const { measure, shown: linesOf } = ALONE[name]
   const rounds = wholeFrom1(values, 'pairs')
   await build()
   const stamp = buildStamp(ROOT)
   note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
   const loads = []
-  const result = await nexmark({
-    queries: values.queries?.split(','), events, rounds,
-    flinkPath: values.flink, noFlink: values['no-flink'],
+  const result = await measure(values, {
+    rounds,
     note: (text) => {
       loads.push(load())
       note(`${text}, load ${loads.at(-1)}`)
     },
   })
   if (buildStamp(ROOT) !== stamp) throw new Error('the build changed while it was measured: the results are void')
-  const line = JSON.stringify({ bench: 'nexmark', ...result, ...aboutRun(stamp, loads) })
-  console.log(values.json ? line : shownNexmark(result))
-  if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
-}
-
-/** Checkpoints of large state: one object. */
-async function largeState(values) {
-  await build()
-  const stamp = buildStamp(ROOT)
-  note(`${machine()}\nload ${load()}, commit ${commit(ROOT) ?? 'unknown'}, build ${stamp}`)
-  const loads = []
-  const result = await stateBench({
-    keys: wholeFrom1(values, 'keys'), rounds: wholeFrom1(values, 'pairs'),
-    note: (text) => {
-      loads.push(load())
-      note(`${text}, load ${loads.at(-1)}`)
-    },
-  })
-  const line = JSON.stringify({ bench: 'state', ...result, ...aboutRun(stamp, loads) })
-  console.log(values.json ? line : JSON.stringify(result, undefined, 2))
+  const line = JSON.stringify({ bench: name, ...result, ...aboutRun(stamp, loads) })
+  console.log(values.json ? line : linesOf(result))
   if (!values['no-save']) appendFileSync(HISTORY, `${line}\n`)
 }
 
@@ -266,22 +276,21 @@ async function main() {
       keys: { type: 'string' },
       flink: { type: 'string' },
       'no-flink': { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
     },
   })
   const names = Object.keys(BENCHES)
-  if (positionals.includes('nexmark')) {
-    if (positionals.length > 1) throw new Error('nexmark is measured alone')
-    return sideBySide(values)
-  }
-  if (positionals.includes('state')) {
-    if (positionals.length > 1) throw new Error('state is measured alone')
-    return largeState(values)
+  const single = positionals.find((name) => Object.hasOwn(ALONE, name))
+  if (single !== undefined) {
+    if (positionals.length > 1) throw new Error(`${single} is measured alone`)
+    return alone(single, values)
   }
   const wanted = positionals.length === 0 || positionals.includes('all')
     ? names
     : [...new Set(positionals.flatMap((name) => GROUPS[name] ?? [name]))]
   const unknown = wanted.find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${[...names, ...Object.keys(GROUPS)].join(', ')}, all, nexmark, state`)
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${[...names, ...Object.keys(GROUPS)].join(', ')}, all, ${Object.keys(ALONE).join(', ')}`)
   const pairs = wholeFrom1(values, 'pairs')
 
   await build()

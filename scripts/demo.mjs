@@ -2,15 +2,17 @@
  * `npm run demo`: three million real flights, a job that is killed again and again, and the proof
  * that no total changed.
  *
- *   node scripts/demo.mjs [--kills N] [--parallelism N] [--seed N]
+ *   node scripts/demo.mjs [--kills N] [--workers N] [--parallelism N] [--seed N]
  *
- * Installs and builds if need be, runs examples/flights with a state directory below .demo/, sends
+ * Installs and builds if need be, runs examples/flights with a state directory below .demo/ on a thread
+ * for each core (at most four, and as many subtasks of every operator unless said otherwise), sends
  * SIGKILL to the engine at random moments after a checkpoint, starts it again each time, and at the
  * end compares every line of output with a plain loop over the same file, which shares no code with
  * the engine but the Parquet reader.
  */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bold, CLI, dim, ensureInstalled, green, red, ROOT } from './lib/workspace.mjs'
@@ -20,14 +22,24 @@ const STATE = join(DEMO, 'state')
 const OUT = join(DEMO, 'out')
 const FIRST_KILLS_AFTER_MS = [150, 900]
 const GIVE_UP_AFTER_RUNS = 60
+/** The file has eleven row groups: many more threads would only wait for the last of them. */
+const MOST_WORKERS = 4
 
 const kills = numberArgument('--kills', 3)
-const parallelism = numberArgument('--parallelism', 2)
+const workers = numberArgument('--workers', Math.min(availableParallelism(), MOST_WORKERS))
+const parallelism = numberArgument('--parallelism', workers)
+const threads = threadsOf(workers, parallelism)
 const random = generator(numberArgument('--seed', Date.now() % 1_000_000))
 
 function numberArgument(name, fallback) {
   const at = process.argv.indexOf(name)
   return at < 0 ? fallback : Number(process.argv[at + 1])
+}
+
+/** What the engine makes of it: a thread without a subtask would have nothing to do. */
+function threadsOf(asked, subtasks) {
+  const used = Math.min(asked, subtasks)
+  return used === 1 ? 'one thread' : `${used} threads`
 }
 
 /** A small seeded generator, so that --seed repeats a demo's moments of death. */
@@ -46,7 +58,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 async function runOnce(killAfterMs) {
   const args = [
     CLI, 'run', 'examples/flights/job.ts', '--state', STATE, '--parallelism', String(parallelism),
-    '-c', `out=${OUT}`, '-c', 'checkpointEvery=200ms', '--json',
+    '--workers', String(workers), '-c', `out=${OUT}`, '-c', 'checkpointEvery=200ms', '--json',
   ]
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   const errors = []
@@ -102,6 +114,7 @@ await ensureInstalled()
 const { build } = await import('./build.mjs')
 const { built } = await build()
 console.log(dim(built ? '  built' : '  build is up to date'))
+console.log(dim(`  ${threads} on ${availableParallelism()} cores, ${parallelism} subtasks of every operator`))
 
 rmSync(DEMO, { recursive: true, force: true })
 let attempt
@@ -119,7 +132,7 @@ const { rows, totals, lost, doubled, wrong } = await compareFlights(OUT)
 const good = lost === 0 && doubled === 0 && wrong === 0
 const verdict = `${lost} lost, ${doubled} doubled, ${wrong} wrong`
 console.log(`\n${good ? green('✓') : red('✗')} ${bold(verdict)}: ${count(rows)} flights, ${count(totals)} totals per airport and ` +
-  `hour, ${attempt.killed} × kill -9, ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`)
+  `hour, ${attempt.killed} × kill -9, ${threads}, ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`)
 if (good) {
   console.log(`Go on:
   examples/flights/job.ts                      the job, in a few lines

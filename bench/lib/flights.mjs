@@ -1,10 +1,9 @@
-/** What both sides of the flights comparison share: the job, the file, the plain loops, the output. */
-import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+/** What both sides of the flights comparison share: the job, the file, the plain loops. */
+import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { job, parquet } from 'tidemark'
-import { loadJob, parseAddress } from '../../packages/tidemark/dist/cli/load-job.js'
+import { loadJob, parseAddress } from '../../packages/tidemark/dist/host/load/load-job.js'
 import { flightsFile } from '../../scripts/lib/flights-oracle.mjs'
 
 const HOUR_MS = 3_600_000
@@ -69,20 +68,4 @@ export class Totals {
     fsyncSync(file)
     closeSync(file)
   }
-}
-
-const byText = (a, b) => (a < b ? -1 : a === b ? 0 : 1)
-
-/** Number of lines below `directory` and a digest of them, whatever their order. */
-export function digestOf(directory) {
-  const lines = []
-  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue
-    if (entry.name.startsWith('.')) throw new Error(`${entry.name} was staged and never committed`)
-    const text = readFileSync(join(entry.parentPath ?? entry.path, entry.name), 'utf8')
-    for (const line of text.split('\n')) if (line !== '') lines.push(line)
-  }
-  const hash = createHash('sha256')
-  for (const line of lines.sort(byText)) hash.update(line).update('\n')
-  return `${lines.length} lines, sha256 ${hash.digest('hex').slice(0, 16)}`
 }

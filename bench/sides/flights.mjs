@@ -9,7 +9,8 @@
  */
 import { join } from 'node:path'
 import { collection, startJob } from 'tidemark'
-import { digestOf, flightsJob, flightsSource, Totals, withSource } from '../lib/flights.mjs'
+import { flightsJob, flightsSource, Totals, withSource } from '../lib/flights.mjs'
+import { digestOf } from '../lib/lines.mjs'
 import { report, timed } from '../lib/measure.mjs'
 import { readAll } from '../lib/reader.mjs'
 

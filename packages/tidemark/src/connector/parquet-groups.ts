@@ -1,11 +1,15 @@
 /**
  * Loads row groups: reads their bytes through the Storage port, has them decoded, one ahead per reader.
  *
- * Owns the groups that were decoded before anybody asked. Called by the readers of one parquet() source.
+ * Owns the groups that were decoded before anybody asked. Called by the readers of one parquet() source in
+ * one thread. Groups are handed out in order to whoever asks, also in other threads, so which one comes next
+ * here is a guess: as many further as there are readers, and after a wrong guess as far as the last step was.
  *
  * Invariants
- *   PG-1  At most as many groups are kept ahead as there are readers.
+ *   PG-1  At most as many groups are kept ahead as there are readers here, however many splits there are.
  *   PG-2  A group decoded ahead is given to one reader and then forgotten here.
+ *   PG-3  When a group is asked for that was not guessed, those guessed before it are forgotten: they went to
+ *         another thread and would keep the place of a better guess.
  */
 import { all, start, wait, type Done, type Io, type Outcome } from '../base/io.ts'
 import type { FileHandle, Storage, Timers } from '../base/ports.ts'
@@ -25,10 +29,14 @@ export interface GroupRequest extends FileIdentity {
   readonly group: number
   /** Number of row groups of the file. */
   readonly groups: number
+  /** Readers of the job among whom the groups are dealt out. A guess: after a restore there may be others. */
+  readonly readers: number
   readonly columns: readonly string[]
 }
 
 interface Ahead {
+  readonly path: string
+  readonly group: number
   outcome: Outcome<readonly Column[]> | undefined
   taker: Done<readonly Column[]> | undefined
 }
@@ -45,6 +53,9 @@ export class ParquetGroups {
   /** Groups that were asked for: they are not decoded ahead. */
   readonly #asked = new Set<string>()
   readonly #footers = new Map<string, Footer>()
+  #last: { readonly path: string; readonly group: number } | undefined
+  /** From one group to the next that is read here; undefined while nothing contradicts `readers`. */
+  #step: number | undefined
 
   release(timers: Timers): void {
     this.decoder.release(timers, () => this.#ahead.clear())
@@ -69,7 +80,10 @@ export class ParquetGroups {
   *load(storage: Storage, request: GroupRequest): Io<readonly Column[]> {
     const key = keyOf(request, request.group)
     this.#asked.add(key)
-    const ahead = this.#ahead.get(key) ?? this.#begin(storage, request)
+    const guessed = this.#ahead.get(key)
+    if (guessed === undefined) this.#forgetWrongGuesses(request)
+    this.#last = request
+    const ahead = guessed ?? this.#begin(storage, request)
     this.#ahead.delete(key)
     this.#beginNext(storage, request)
     if (ahead.outcome === undefined) {
@@ -82,7 +96,7 @@ export class ParquetGroups {
   }
 
   #begin(storage: Storage, request: GroupRequest): Ahead {
-    const ahead: Ahead = { outcome: undefined, taker: undefined }
+    const ahead: Ahead = { path: request.path, group: request.group, outcome: undefined, taker: undefined }
     start(this.#decode(storage, request), (outcome) => {
       ahead.outcome = outcome
       ahead.taker?.(outcome)
@@ -90,9 +104,18 @@ export class ParquetGroups {
     return ahead
   }
 
+  #forgetWrongGuesses(request: GroupRequest): void {
+    for (const [key, { path, group }] of this.#ahead) {
+      if (path === request.path && group > request.group) continue
+      this.#ahead.delete(key)
+      if (this.#last?.path === request.path) this.#step = Math.max(1, request.group - this.#last.group)
+    }
+  }
+
   #beginNext(storage: Storage, request: GroupRequest): void {
     if (this.#ahead.size >= this.decoder.users) return
-    for (let group = request.group + 1; group < request.groups; group++) {
+    const step = this.#step ?? request.readers
+    for (let group = request.group + step; group < request.groups; group += step) {
       const key = keyOf(request, group)
       if (this.#asked.has(key) || this.#ahead.has(key)) continue
       this.#ahead.set(key, this.#begin(storage, { ...request, group }))

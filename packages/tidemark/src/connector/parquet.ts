@@ -1,9 +1,11 @@
 /**
  * parquet(): rows of Parquet files, one split a row group.
  *
- * Called by job files. The position is the number of rows of the group that were returned. Decoding is
- * done in a thread of its own (connector/parquet-worker.ts); what is left for the event loop is to make
- * row objects, a few at a time.
+ * Called by job files. The groups of one file are splits like any others: several subtasks read it at once,
+ * and a rescale deals them out anew. The position is the number of rows of the group that were returned, so
+ * it means the same at any parallelism and batch size. Decoding is done in a thread of its own, one for each
+ * thread that reads (connector/parquet-worker.ts); what is left for the event loop is to make row objects, a
+ * few at a time.
  *
  * Types: timestamps and dates are Date objects, 64-bit integers are numbers where all of a row group are
  * safe integers and bigints otherwise, nested columns are objects and arrays, nulls are null.
@@ -31,6 +33,8 @@ export interface ParquetSplit extends Split {
   readonly group: number
   readonly groups: number
   readonly rows: number
+  /** Subtasks among whom the groups are dealt out: which one to decode ahead, and nothing else, follows from it. */
+  readonly readers: number
   readonly columns: readonly string[]
 }
 
@@ -73,7 +77,7 @@ export function parquet<T = ParquetRow>(
     warm: () => groups.decoder.warm(),
     *discover(context) {
       const files = yield* describe(context)
-      const splits = files.flatMap(({ file, description }) => splitsOf(file, description, options.columns))
+      const splits = files.flatMap(({ file, description }) => splitsOf(file, description, context.parallelism, options.columns))
       return { splits, state: undefined, complete: true }
     },
     openSplit: (split, position, context) => new ParquetReader<T>(split, position, context, groups, factory),
@@ -86,7 +90,7 @@ export function parquet<T = ParquetRow>(
 }
 
 function splitsOf(
-  file: InputFile, description: FileDescription, wanted: readonly string[] | undefined,
+  file: InputFile, description: FileDescription, readers: number, wanted: readonly string[] | undefined,
 ): ParquetSplit[] {
   const { path, sizeBytes, crc32, name } = file
   const columns = wanted ?? description.columns
@@ -94,7 +98,7 @@ function splitsOf(
   if (missing.length > 0) throw E101_WRONG_COLUMN({ file: path, asked: missing, there: description.columns })
   const groups = description.groups.length
   return description.groups
-    .map(({ rows }, group) => ({ id: `${name}#${group}`, path, sizeBytes, crc32, group, groups, rows, columns }))
+    .map(({ rows }, group) => ({ id: `${name}#${group}`, path, sizeBytes, crc32, group, groups, rows, readers, columns }))
     .filter(({ rows }) => rows > 0)
 }
 
