@@ -1,16 +1,20 @@
 /**
- * npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--json]
+ * npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--record FILE] [--json]
  * npm run sim -- --seed S [--protocol | --full]
  *
  * Runs the built engine in the simulator. A protocol seed is a small job around the checkpoint protocol, a
  * full seed a whole job; both draw input, schedule and faults from the seed. Without --protocol or --full
  * both run, at the same time (--full-seeds: so many of the slower kind). A failing seed is printed with what was drawn from it and the command that
- * replays it; with --seed that one is replayed step by step, as a trace to read. Exit 1 if any seed failed
+ * replays it; with --seed that one is replayed step by step, as a trace to read. With --record a run by
+ * number of seeds goes on where it was interrupted (lib/sim-record.mjs). Exit 1 if any seed failed
  * or had not the shape of a full seed, or if a run of a minute or more did not reach every named step.
  */
 import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { buildHash, readRecord, RecordWriter } from './lib/sim-record.mjs'
 
-const BUILT = new URL('../packages/tidemark/dist/host/', import.meta.url)
+const DIST = new URL('../packages/tidemark/dist/', import.meta.url)
+const BUILT = new URL('host/', DIST)
 const CHUNK = { protocol: 100, full: 10 }
 /** So much more of the workers' time one kind may have had than another. */
 const MOST_AHEAD_MS = 10_000
@@ -25,7 +29,7 @@ const AS_WORKER = '--as-worker'
  * and what a seed leaves behind lives for a moment: most of it is gone when a young generation of this size is full.
  */
 const WORKER_FLAGS = ['--single-threaded', '--max-semi-space-size=32', '--min-semi-space-size=32']
-const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--json]\n' +
+const USAGE = 'usage: npm run sim -- [--minutes M | --seeds N [--full-seeds F]] [--from S] [--protocol | --full] [--workers W] [--record FILE] [--json]\n' +
   '       npm run sim -- --seed S [--protocol | --full]'
 
 async function load(module) {
@@ -42,6 +46,10 @@ function parse(args) {
     const name = args[i]
     if (FLAGS.includes(name)) {
       options[name.slice(2)] = true
+      continue
+    }
+    if (name === '--record' && args[i + 1] !== undefined) {
+      options.record = args[++i]
       continue
     }
     const value = Number(args[++i])
@@ -105,20 +113,34 @@ function startWorker() {
 }
 
 /** Hands out chunks until time or seeds are used up; each kind gets the same share of the workers' time. */
-async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
+async function runMany({ first, seedsOf, deadlineMs, workers, kinds, record }) {
   const { emptySums, addSums } = await load('simulator/run-chunk.js')
-  const runs = kinds.map((kind) => ({ kind, sums: emptySums(), next: first, usedMs: 0, idle: [] }))
+  const about = { first, seedsOf, kinds, build: record === undefined ? '' : buildHash(fileURLToPath(DIST)) }
+  const before = record === undefined ? undefined : readRecord(record, about)
+  // `handedOut`: chunks that have not come back.
+  const runs = kinds.map((kind, i) => ({
+    kind, sums: emptySums(), next: first, usedMs: 0, handedOut: [], again: [], idle: [], ...before?.[i],
+  }))
+  const writer = record === undefined ? undefined : new RecordWriter(record, about, () =>
+    runs.map(({ sums, next, usedMs, handedOut, again }) => ({ sums, next, usedMs, again: [...handedOut, ...again] })))
   let sayAtMs = performance.now() + 60_000
-  const open = (run) => (deadlineMs === undefined ? run.next < first + seedsOf[run.kind] : performance.now() < deadlineMs)
+  const open = (run) => (deadlineMs === undefined
+    ? run.again.length > 0 || run.next < first + seedsOf[run.kind]
+    : performance.now() < deadlineMs)
   // A lane stays with its kind, whose process is warm, unless the other has had much less of the time.
   const take = (before) => {
     const [least] = runs.filter(open).sort((a, b) => a.usedMs - b.usedMs)
     if (least === undefined) return undefined
     const run = open(before) && before.usedMs - least.usedMs < MOST_AHEAD_MS ? before : least
+    const chunk = run.again.pop() ?? nextOf(run)
+    run.handedOut.push(chunk)
+    return { run, chunk }
+  }
+  const nextOf = (run) => {
     const left = deadlineMs === undefined ? first + seedsOf[run.kind] - run.next : Infinity
     const chunk = { kind: run.kind, first: run.next, howMany: Math.min(CHUNK[run.kind], left) }
     run.next += chunk.howMany
-    return { run, chunk }
+    return chunk
   }
   const lane = async (mine) => {
     for (let next = take(mine); next !== undefined; next = take(next.run)) {
@@ -128,6 +150,8 @@ async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
       run.idle.push(worker)
       run.usedMs += tookMs
       addSums(run.sums, sums)
+      run.handedOut.splice(run.handedOut.indexOf(chunk), 1)
+      writer?.later()
       if (performance.now() > sayAtMs) {
         sayAtMs = performance.now() + 60_000
         console.error(`  so far ${runs.map((each) => `${each.sums.seeds} ${each.kind} seeds, ${each.sums.failures.length} failed`).join('; ')}`)
@@ -137,6 +161,7 @@ async function runMany({ first, seedsOf, deadlineMs, workers, kinds }) {
     }
   }
   await Promise.all(Array.from({ length: workers }, (_, index) => lane(runs[index % runs.length])))
+  writer?.now()
   for (const { idle } of runs) for (const worker of idle) worker.end()
   return runs
 }
@@ -170,7 +195,9 @@ async function main() {
   const workers = options.workers ?? 2
   const seeds = options.seeds ?? 1000
   const seedsOf = { protocol: seeds, full: options['full-seeds'] ?? seeds }
-  const runs = await runMany({ first, seedsOf, deadlineMs, workers, kinds: kindsOf(options) })
+  const { record } = options
+  if (record !== undefined && minutes !== undefined) throw new Error('--record is for runs by number of seeds')
+  const runs = await runMany({ first, seedsOf, deadlineMs, workers, kinds: kindsOf(options), record })
   for (const run of runs) printRun(run, first)
   const allReached = printSteps(runs, STEPS)
   const failures = runs.flatMap(({ sums }) => sums.failures)

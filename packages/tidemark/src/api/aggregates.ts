@@ -11,6 +11,7 @@
  *         Sums begin at +0, and +0 + -0 is +0, so no order can bring a -0 about.
  */
 import type { AggregateStep } from '../graph/aggregate-code.ts'
+import { cellPart } from '../graph/aggregate-shape.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { E009_NO_NUMBER } from './errors.ts'
 
@@ -174,6 +175,7 @@ function cellAggregate<In>(exact: boolean, cells: Cells<In, number>): Aggregate<
     exact,
     cells,
     code: { cells: 'accumulator', steps: cells.steps(0) },
+    shape: [cellPart('value', cells.steps(0), cells.initial.length)],
     ...(unmerge === undefined ? {} : {
       unmerge: (from: number[], part: readonly number[]) => {
         unmerge(from, part)

@@ -141,6 +141,13 @@ export class FluentBroadcastConnected<M> {
 function mapStates(declared: BroadcastDeclarations): Readonly<Record<string, MapStateSpec>> {
   const entries = Object.entries(stateSpecs(declared)).map(([name, spec]) => {
     if (!isName(name)) throw E006_BAD_NAME({ what: 'The name of a broadcast state', name })
+    if (spec.version !== 1 || spec.was !== undefined || spec.fromKind !== undefined) {
+      throw E008_IMPOSSIBLE_OPTION({
+        what: `The broadcast state "${name}" cannot be evolved`, given: undefined,
+        why: 'Snapshots of broadcast state carry no version, so that nobody could tell old values from new ones.',
+        fix: 'give what has a new meaning a new name, and fill it from the broadcast stream',
+      })
+    }
     if (spec.kind === 'map' && spec.ttl === undefined) return [name, spec] as const
     const found = spec.kind === 'map' ? 'map with a ttl' : spec.kind
     throw E008_IMPOSSIBLE_OPTION({

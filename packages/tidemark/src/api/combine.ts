@@ -7,6 +7,7 @@
  */
 import { E006_BAD_NAME, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
 import type { AggregateCode, AggregateStep, RowCode, RowField } from '../graph/aggregate-code.ts'
+import { cellPart, foldPart, type AggregateShape } from '../graph/aggregate-shape.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import { doubles, type Aggregate, type BoundCells } from './aggregates.ts'
 
@@ -60,6 +61,7 @@ interface Layout {
   /** First those of the cells, then the others, as `add` goes about it. */
   readonly steps: readonly AggregateStep[]
   readonly fields: readonly RowField[]
+  readonly shape: AggregateShape
 }
 
 function layOut(parts: readonly Part[]): Layout {
@@ -80,11 +82,13 @@ function layOut(parts: readonly Part[]): Layout {
     fields.push({ name, kind: cells.field, at })
     return cells.bind(at)
   })
-  return { initial: doubles(initial), bound, steps: [...ofCells, ...folds], fields }
+  const shape = parts.map(({ name, aggregate: { cells } }) =>
+    cells === undefined ? foldPart(name) : cellPart(name, cells.steps(0), cells.initial.length))
+  return { initial: doubles(initial), bound, steps: [...ofCells, ...folds], fields, shape }
 }
 
 function onlyCells(parts: readonly Part[]): Combined {
-  const { initial, bound, steps, fields } = layOut(parts)
+  const { initial, bound, steps, fields, shape } = layOut(parts)
   const cells = bound.filter((part) => part !== undefined)
   const names = parts.map(({ name }) => name)
   const retracts = cells.every((cell) => cell.retract !== undefined)
@@ -111,6 +115,7 @@ function onlyCells(parts: readonly Part[]): Combined {
       ...(retracts ? { retract } : {}),
       ...(unmerges ? { unmerge } : {}),
       code,
+      shape,
     },
     row: { cells: code.cells, fields },
     fill: (row, accumulator) => {
@@ -155,7 +160,7 @@ function adder(cells: readonly BoundCells<unknown, unknown>[]): (into: number[],
 type Mixed = [cells: number[], ...others: unknown[]]
 
 function mixed(parts: readonly Part[]): Combined {
-  const { initial, bound, steps, fields } = layOut(parts)
+  const { initial, bound, steps, fields, shape } = layOut(parts)
   const code: AggregateCode = { cells: 'first', steps }
   const others = parts.filter((_, i) => bound[i] === undefined)
   const merges = others.every(({ aggregate }) => aggregate.merge !== undefined)
@@ -178,6 +183,7 @@ function mixed(parts: readonly Part[]): Combined {
       ...(merges ? { merge } : {}),
       exact: false,
       code,
+      shape,
     },
     row: { cells: code.cells, fields },
     fill: (row, accumulator) => {

@@ -13,7 +13,7 @@ import type { Guarantee, LogicalEdge, Ship } from '../graph/logical-graph.ts'
 import { FAILED, INVALID, LATE, MAIN, TIMED_OUT } from '../graph/operator-spec.ts'
 import type { KeySelector, OperatorSpec, OutputTag, ProcessSpec } from '../graph/operator-spec.ts'
 import type { AnySink } from '../graph/sink.ts'
-import type { AggregateSpec } from '../graph/state-spec.ts'
+import type { AggregateSpec, EvolutionSpec } from '../graph/state-spec.ts'
 import { count, max, min, sum, type Aggregate, type SumOptions } from './aggregates.ts'
 import { combine, valueRow, type Fields, type Row } from './combine.ts'
 import { KeyedFluentFunctions, StreamFluentFunctions, type Origin } from './fluent-functions.ts'
@@ -23,7 +23,7 @@ import { coGroupSpec, intervalJoinSpec, joinSpec, lookupJoinSpec, temporalJoinSp
 import { pattern, PatternBuilder } from './pattern-builder.ts'
 import type { MatchOptions } from './patterns.ts'
 import type { ProcessOptions, SideDeclarations } from './process.ts'
-import { stateSpecs, type StateDeclarations } from './state.ts'
+import { evolutionSpec, stateSpecs, type EvolutionOptions, type StateDeclarations } from './state.ts'
 import type { KeyedStream, Stream, WindowedStream, WindowOptions } from './streams.ts'
 import { lastDates, triggerOf, windowFunction } from './window-function.ts'
 import type { WindowAssigner } from './windows.ts'
@@ -268,8 +268,11 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
     return new FluentMatches(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))
   }
 
-  reduce(name: string, init: () => unknown, step: (value: unknown, record: unknown) => unknown): FluentNamed {
-    return this.#rolling(name, reducer(init, step, undefined), (key, value) => ({ key, value }))
+  reduce(
+    name: string, init: () => unknown, step: (value: unknown, record: unknown) => unknown, options?: EvolutionOptions,
+  ): FluentNamed {
+    const evolution = options === undefined ? undefined : evolutionSpec(options)
+    return this.#rolling(name, reducer(init, step, undefined), (key, value) => ({ key, value }), undefined, evolution)
   }
 
   count(name: string): FluentNamed {
@@ -315,9 +318,12 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
     return new FluentJoined(this.#draft, index, spec.kind === 'window-join' ? spec.sides : [])
   }
 
-  #rolling(name: string, aggregate: AggregateSpec, result: Result, row = valueRow(aggregate)): FluentNamed {
+  #rolling(
+    name: string, aggregate: AggregateSpec, result: Result, row = valueRow(aggregate), evolution?: EvolutionSpec,
+  ): FluentNamed {
     const spec: OperatorSpec = {
       kind: 'rolling', keyOf: this.#keyOf, aggregate, result,
+      ...(evolution === undefined ? {} : { evolution }),
       ...(row === undefined ? {} : { row: { ...row, keyed: true } }),
     }
     return new FluentNamed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))

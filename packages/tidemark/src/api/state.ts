@@ -6,16 +6,36 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { durationMs, type Duration } from '../base/duration.ts'
-import { E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
-import type { StateSpec, TtlSpec } from '../graph/state-spec.ts'
+import { E006_BAD_NAME, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
+import type { EvolutionSpec, FormerState, StateSpec, TtlSpec, UpgradeContext } from '../graph/state-spec.ts'
+import { isName } from '../graph/validate.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../state/handles.ts'
 import type { Aggregate } from './aggregates.ts'
+import { requireFunction } from './checks.ts'
+import { isEvolution } from './evolve.ts'
 
-export interface StateOptions {
+/** How values that an older version of the job stored become those of this one. `T`: one value. */
+export interface EvolutionOptions<T = unknown> {
+  /** Raise it when the meaning of the value changes; default 1, or what `evolve` says. */
+  readonly version?: number
+  /**
+   * One stored value of any older version `from` as it is in this version: of a list each item, of a map each value.
+   * Or the steps of `evolve`. It is called for every value while a checkpoint is loaded; if it throws (E168) the
+   * job does not start, and the checkpoint stays as it is.
+   */
+  upgrade?(from: number, value: unknown, about: UpgradeContext): T
+}
+
+export interface StateOptions<T = unknown> extends EvolutionOptions<T> {
   /** Forgotten this long after it was last written. */
   readonly ttl?: Duration
-  /** Raise it when the meaning of the value changes; default 1. */
-  readonly version?: number
+  /** Former names of the state: what is stored under one of them is taken over. */
+  readonly was?: string | readonly string[]
+  /**
+   * For a state whose kind has changed: what one key holds (a value, an array, a Map) of what it held, which is of
+   * the kind and the version that `former` says. Without it another kind is refused (E032).
+   */
+  fromKind?(former: FormerState, stored: unknown, about: UpgradeContext): unknown
 }
 
 /** A state that `ctx.state` will have a handle `H` for. */
@@ -35,18 +55,18 @@ export type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>
 
 export interface StateFactory {
   /** One value per key. */
-  value<S extends Schema>(schema: S, options?: StateOptions): StateDeclaration<ValueState<OutputOf<S>>>
-  value<T>(options?: StateOptions): StateDeclaration<ValueState<T>>
+  value<S extends Schema>(schema: S, options?: StateOptions<OutputOf<S>>): StateDeclaration<ValueState<OutputOf<S>>>
+  value<T>(options?: StateOptions<T>): StateDeclaration<ValueState<T>>
   /** A list per key. */
-  list<S extends Schema>(item: S, options?: StateOptions): StateDeclaration<ListState<OutputOf<S>>>
-  list<T>(options?: StateOptions): StateDeclaration<ListState<T>>
+  list<S extends Schema>(item: S, options?: StateOptions<OutputOf<S>>): StateDeclaration<ListState<OutputOf<S>>>
+  list<T>(options?: StateOptions<T>): StateDeclaration<ListState<T>>
   /** A map per key; iteration is in order of insertion, also after a restore. */
   map<A extends Schema, B extends Schema>(
-    key: A, value: B, options?: StateOptions,
+    key: A, value: B, options?: StateOptions<OutputOf<B>>,
   ): StateDeclaration<MapState<OutputOf<A>, OutputOf<B>>>
-  map<K, V>(options?: StateOptions): StateDeclaration<MapState<K, V>>
+  map<K, V>(options?: StateOptions<V>): StateDeclaration<MapState<K, V>>
   /** One value per key, into which each added one is folded. */
-  reducing<T>(reduce: (a: T, b: T) => T, options?: StateOptions): StateDeclaration<ReducingState<T>>
+  reducing<T>(reduce: (a: T, b: T) => T, options?: StateOptions<T>): StateDeclaration<ReducingState<T>>
   /** An aggregate per key: `state.aggregating(avg((r: Reading) => r.value))`. */
   aggregating<In, Out>(
     aggregate: Aggregate<In, Out>, options?: StateOptions,
@@ -99,16 +119,48 @@ function schemaAndOptions(
   return [{}, first as StateOptions | undefined]
 }
 
-function declared(options: StateOptions = {}): { readonly version: number; readonly ttl?: TtlSpec } {
-  const version = options.version ?? 1
+/** A function as it was written, to be looked at and not called: it may want its `this`. */
+const given = (options: object, name: string): unknown => (options as Readonly<Record<string, unknown>>)[name]
+
+type Plain = EvolutionSpec & Pick<StateSpec, 'ttl' | 'was' | 'fromKind'>
+
+function declared(options: StateOptions = {}): Plain {
+  const { ttl } = options
+  const fromKind = given(options, 'fromKind')
+  if (fromKind !== undefined) requireFunction(fromKind, 'fromKind')
+  const was = typeof options.was === 'string' ? [options.was] : options.was ?? []
+  for (const name of was) {
+    if (!isName(name)) throw E006_BAD_NAME({ what: 'A former name of a state', name })
+  }
+  return {
+    ...evolutionSpec(options),
+    ...(ttl === undefined ? {} : { ttl: { ttlMs: durationMs(ttl, 'the ttl of a state', 1) } satisfies TtlSpec }),
+    ...(was.length === 0 ? {} : { was }),
+    ...(fromKind === undefined ? {} : {
+      fromKind: (former: FormerState, stored: unknown, about: UpgradeContext) => options.fromKind?.(former, stored, about),
+    }),
+  }
+}
+
+/** Also of states that the engine keeps for an aggregate of the job. */
+export function evolutionSpec(options: EvolutionOptions = {}): EvolutionSpec {
+  const steps = given(options, 'upgrade')
+  const version = options.version ?? (isEvolution(steps) ? steps.to : 1)
   if (!Number.isSafeInteger(version) || version < 1) {
     throw E008_IMPOSSIBLE_OPTION({
       what: 'The version of a state is impossible', given: version,
       why: 'It counts the meanings the value has had.', fix: 'use a whole number from 1',
     })
   }
-  if (options.ttl === undefined) return { version }
-  return { version, ttl: { ttlMs: durationMs(options.ttl, 'the ttl of a state', 1) } }
+  if (steps === undefined) return { version }
+  if (isEvolution(steps) && steps.to !== version) {
+    throw E008_IMPOSSIBLE_OPTION({
+      what: `The steps of evolve lead to version ${steps.to} of a state, not to its version`, given: version,
+      why: 'The last step makes values of the present version.', fix: 'leave the version away, or add the step to it',
+    })
+  }
+  requireFunction(steps, 'upgrade')
+  return { version, upgrade: (from, value, about) => options.upgrade?.(from, value, about) }
 }
 
 function noFunction(what: string, given: unknown): Error {

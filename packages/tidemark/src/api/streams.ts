@@ -17,7 +17,7 @@ import type { MatchOptions, Pattern, PatternMatch, PatternRecords, PatternStart,
   TimedOutMatch } from './patterns.ts'
 import type { NoSides, NoState, ProcessHandlers, ProcessOptions, SideDeclarations, SideValue,
   StreamProcessHandlers, WindowContext } from './process.ts'
-import type { StateDeclarations } from './state.ts'
+import type { EvolutionOptions, StateDeclarations } from './state.ts'
 import type { Evictor, Trigger } from './triggers.ts'
 import type { WindowAssigner } from './windows.ts'
 
@@ -108,7 +108,9 @@ export interface KeyedStream<K, T, G extends Guarantee = Guarantee>
     options?: MatchOptions<T>,
   ): MatchStream<K, T, E, G>
   /** Running result per key: one output for every record. `step` returns the new value. */
-  reduce<A>(name: string, init: () => A, step: (value: A, record: T) => A): NamedStream<Keyed<K, A>, G>
+  reduce<A>(
+    name: string, init: () => A, step: (value: A, record: T) => A, options?: EvolutionOptions<A>,
+  ): NamedStream<Keyed<K, A>, G>
   count(name: string): NamedStream<Keyed<K, number>, G>
   sum(name: string, fn: (record: T) => number, options?: SumOptions): NamedStream<Keyed<K, number>, G>
   aggregate<A extends Aggregates<T>>(

@@ -1,7 +1,8 @@
 /**
  * Deletes what no retained checkpoint needs.
  *
- * Called by the coordinator at start and after each completion, one run at a time.
+ * Called by the coordinator at start and after each completion, one run at a time, and by clean.ts
+ * for people, while no job runs.
  *
  *   GC-1  A file is deleted only if it is known by name and no retained manifest refers to it. What
  *         is unknown, unreadable, of a later epoch, or numbered from `floor` on (it may be on its
@@ -16,6 +17,8 @@
  *   GC-6  A checkpoint with a label is retained, whatever its age and its line. Labels come from outside at any
  *         time: it is announced which numbers may go, and only then labels are listed for good. Who gives a
  *         label does it the other way round (LB-3), so that at least one of the two sees the other.
+ *   GC-7  What starts made before they had an epoch (.tmp-e0-…) goes once two collections of one term have seen
+ *         it: a start that is under way is over by then, or finds it gone and makes it again (OD-4).
  *
  * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
  */
@@ -29,7 +32,7 @@ import { chainLimits, isReachable, stillMine } from './epochs.ts'
 import { labelsIn } from './labels.ts'
 import {
   checkpointDirectory, checkpointFile, checkpointsDirectory, epochFile, epochsDirectory, epochStartFile,
-  manifestFile, parseCheckpointDirectory, parseEpochFile, parseEpochStartFile, parseManifestFile, parseStateFile,
+  isLabelTemporary, manifestFile, parseCheckpointDirectory, parseEpochFile, parseEpochStartFile, parseManifestFile, parseStateFile,
   parseTemporary, removingFile, TRACE_FILE,
 } from './layout.ts'
 import { writerOf, type Manifest } from './manifest.ts'
@@ -43,10 +46,16 @@ export interface Listing extends Names {
 export interface Policy {
   readonly mine: Epoch
   readonly retain: number
+  /** Those that completed from this instant on (wall clock, ms) are kept, too. */
+  readonly since?: number
   /** Being copied: kept although there are newer ones. */
   readonly pinned?: CheckpointId | undefined
   /** The lowest number that may be on its way. */
   readonly floor: number
+  /** No process works here: temporary files of this term and of starts are nobody's, those of labels excepted. */
+  readonly alone?: true
+  /** Paths of temporary files of starts that a collection of this term has seen before (GC-7). */
+  readonly seen?: ReadonlySet<string>
 }
 
 export interface Garbage {
@@ -72,8 +81,7 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
   const temporary = (path: string, name: string): boolean => {
     const epoch = parseTemporary(name)
     if (epoch === undefined) return false
-    // Those of epoch 0 are made and removed during a start; another starter may be at it.
-    if (epoch < policy.mine && epoch > 0) others.push(path)
+    if (isAbandoned(path, name, epoch, policy)) others.push(path)
     return true
   }
   for (const name of listing.root) temporary(`${directory}/${name}`, name)
@@ -110,6 +118,13 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
   }
 }
 
+function isAbandoned(path: string, name: string, epoch: number, { mine, alone, seen }: Policy): boolean {
+  if (epoch === 0) return alone === true || seen?.has(path) === true
+  if (epoch < mine) return true
+  // Labels are given at any time, without the lock.
+  return alone === true && epoch === mine && !isLabelTemporary(name)
+}
+
 /** True of a state file that a manifest which stays refers to, or may refer to. */
 function filesInUse(facts: Facts, doomed: readonly Manifest[]): (id: CheckpointId, name: string) => boolean {
   const listed = new Set<string>()
@@ -135,7 +150,9 @@ function choose(facts: Facts, listing: Listing, policy: Policy): Choice {
   const limits = chainLimits(startsOf(facts))
   const readable = facts.manifests.flatMap((fact) => (fact.kind === 'readable' ? [fact.manifest] : []))
   const mine = readable.filter((manifest) => manifest.jobId === facts.identity?.jobId)
-  const recent = mine.filter((manifest) => isReachable(limits, manifest)).slice(-policy.retain)
+  const reachable = mine.filter((manifest) => isReachable(limits, manifest))
+  const { retain, since = Number.POSITIVE_INFINITY } = policy
+  const recent = reachable.filter((manifest, i) => i >= reachable.length - retain || manifest.completedAtMs >= since)
   const newest = recent.at(-1)?.checkpoint ?? 0
   const labelled = new Set(labelsIn(listing.root).map((label) => label.checkpoint))
   const retained = mine.filter((manifest) => recent.includes(manifest) || labelled.has(manifest.checkpoint) ||
@@ -175,9 +192,11 @@ function oldEpochs(
 export type GcPorts = Pick<Ports, 'storage' | 'probe'>
 export interface GcReport {
   readonly kind: 'done' | 'fenced'
-  readonly deletedManifests: number
-  readonly deletedFiles: number
+  /** What was deleted; of one that was fenced nothing. */
+  readonly deleted: Pick<Garbage, 'manifests' | 'files' | 'others'>
 }
+
+const NOTHING = { manifests: [], files: [], others: [] }
 
 /** `known`: what the writer has read and completed itself, so that only what others wrote is read. */
 export function* collectGarbage(
@@ -187,10 +206,10 @@ export function* collectGarbage(
   // One listing for both: a file that appears after it is not even considered.
   const listing = yield* listAll(ports, directory)
   const facts = yield* readListed(storage, directory, listing, known)
-  const garbage = classify(directory, facts, listing, policy)
-  if (!(yield* stillMine(storage, directory, policy.mine))) {
-    return { kind: 'fenced', deletedManifests: 0, deletedFiles: 0 }
-  }
+  const asked: Policy = { ...policy, seen: known.startFiles }
+  known.startFiles = startFilesIn(directory, listing)
+  const garbage = classify(directory, facts, listing, asked)
+  if (!(yield* stillMine(storage, directory, policy.mine))) return { kind: 'fenced', deleted: NOTHING }
   probe('gc.before')
   const highest = garbage.manifests.at(-1)
   if (highest === undefined) return yield* remove(ports, directory, garbage)
@@ -199,7 +218,7 @@ export function* collectGarbage(
   try {
     // Labels for good: who gives one from now on sees the announcement. One that went meanwhile still counts.
     const root = [...new Set([...listing.root, ...((yield* storage.list(directory)) ?? [])])]
-    const report = yield* remove(ports, directory, classify(directory, facts, { ...listing, root }, policy))
+    const report = yield* remove(ports, directory, classify(directory, facts, { ...listing, root }, asked))
     yield* storage.unlink(removing)
     return report
   } catch (error) {
@@ -225,7 +244,7 @@ function* remove({ storage, probe }: GcPorts, directory: string, garbage: Garbag
     yield* storage.unlink(path)
     deleted()
   }
-  return { kind: 'done', deletedManifests: garbage.manifests.length, deletedFiles: garbage.files.length }
+  return { kind: 'done', deleted: garbage }
 }
 
 function* announce(storage: Storage, removing: string): Io<void> {
@@ -239,7 +258,16 @@ function* announce(storage: Storage, removing: string): Io<void> {
   }
 }
 
-function* listAll({ storage }: GcPorts, directory: string): Io<Listing> {
+function startFilesIn(directory: string, listing: Listing): ReadonlySet<string> {
+  const at = (place: string, names: readonly string[]): string[] =>
+    names.filter((name) => parseTemporary(name) === 0).map((name) => `${place}/${name}`)
+  return new Set([
+    ...at(directory, listing.root), ...at(epochsDirectory(directory), listing.epochs),
+    ...at(checkpointsDirectory(directory), listing.checkpoints),
+  ])
+}
+
+export function* listAll({ storage }: Pick<GcPorts, 'storage'>, directory: string): Io<Listing> {
   const checkpoints = (yield* storage.list(checkpointsDirectory(directory))) ?? []
   const inside = new Map<CheckpointId, readonly string[]>()
   for (const name of checkpoints) {

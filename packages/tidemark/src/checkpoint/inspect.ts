@@ -18,8 +18,10 @@ import { checkpointFile } from './layout.ts'
 import { fullBytes, writerOf, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
 import { checkFiles, readFacts, readSegment, type Facts } from './read.ts'
 import { reachableManifests } from './recover.ts'
+import { countedStates, type CountedState } from './inspection/live-counts.ts'
 import { isEnumerator, partsOf } from './inspection/operator-parts.ts'
-import { findManifest } from './references.ts'
+import { findManifest, parseReference } from './references.ts'
+import { verifyOthers } from './verify-others.ts'
 import { toPlainJson } from './plain-json.ts'
 
 export interface CheckpointLine {
@@ -54,13 +56,7 @@ export interface OperatorState {
   readonly bytes: number
   readonly subtasks: number
   readonly keyGroups?: number
-  /** What all increments of it hold: an entry that changed counts once for each that holds it. */
-  readonly states: readonly {
-    readonly name: string
-    readonly kind: string
-    readonly entries: number
-    readonly bytes: number
-  }[]
+  readonly states: readonly CountedState[]
   /** Items of list states, if they are few: positions of sources, open transactions of sinks. */
   readonly lists?: readonly { readonly name: string; readonly subtask: number; readonly items: readonly unknown[] }[]
 }
@@ -91,6 +87,8 @@ export interface CheckpointVerification {
   readonly segments: number
   readonly bytes: number
   readonly problems: readonly ErrorReport[]
+  /** Only where there is a problem: all other checkpoints of the directory, which may rest on the same files. */
+  readonly others?: readonly { readonly id: number; readonly ok: boolean }[]
 }
 
 const MOST_LIST_BYTES = 65_536
@@ -152,16 +150,26 @@ export function* verifyCheckpoint(storage: Storage, directory: string, ref: stri
     found(error)
   }
   if (manifest !== undefined) yield* verifyFiles(storage, directory, manifest, found)
+  const id = manifest?.checkpoint ?? damagedId(facts, ref)
+  const check = (path: string, entry: FileEntry): Io<void> => verifyWhole(storage, path, entry)
+  const others = problems.length === 0 ? undefined : yield* verifyOthers(storage, directory, facts, id, check)
   return {
     schema: 'tidemark.checkpoint.verify/1',
     directory,
-    id: manifest?.checkpoint ?? (facts.manifests.at(-1)?.id ?? 0),
+    id,
     ok: problems.length === 0,
     files: manifest?.files.length ?? 0,
     segments: manifest?.segments.length ?? 0,
     bytes: manifest === undefined ? 0 : fullBytes(manifest),
     problems,
+    ...(others === undefined ? {} : { others }),
   }
+}
+
+/** Which one `ref` means where its manifest cannot be read: the newest, if it does not give a number. */
+function damagedId(facts: Facts, ref: string): number {
+  const reference = parseReference(ref)
+  return reference?.kind === 'number' ? reference.id : (facts.manifests.at(-1)?.id ?? 0)
 }
 
 /** Reads every file and every segment; `found` is told of each problem. */
@@ -240,15 +248,6 @@ function* operatorsOf(storage: Storage, directory: string, manifest: Manifest): 
   const operators: OperatorState[] = []
   for (const operator of names) {
     const segments = manifest.segments.filter((segment) => segment.operator === operator)
-    const states = new Map<string, { name: string; kind: string; entries: number; bytes: number }>()
-    for (const state of segments.flatMap((segment) => segment.states)) {
-      const sum = states.get(`${state.kind} ${state.name}`)
-      if (sum === undefined) states.set(`${state.kind} ${state.name}`, { ...state })
-      else {
-        sum.entries += state.entries
-        sum.bytes += state.bytes
-      }
-    }
     const parts = partsOf(manifest, operator)
     const groups = parts.flatMap(({ keyGroups }) => (keyGroups === undefined ? [] : [keyGroups]))
     // Each checkpoint writes its lists anew.
@@ -261,7 +260,7 @@ function* operatorsOf(storage: Storage, directory: string, manifest: Manifest): 
       ...(groups.length === 0
         ? {}
         : { keyGroups: groups.reduce((sum, range) => sum + range.end - range.start + 1, 0) }),
-      states: [...states.values()],
+      states: yield* countedStates({ storage, directory, manifest }, operator),
       ...(lists.length === 0 ? {} : { lists }),
     })
   }

@@ -65,6 +65,7 @@ const PATTERNS = {
   finished: new RegExp(`^finished-${NUMBER}-${NUMBER}$`),
   label: new RegExp(`^label-${NUMBER}-(${LABEL})$`),
   removing: new RegExp(`^\\.tmp-e${NUMBER}-removing-${NUMBER}$`),
+  labelTemporary: new RegExp(`^\\.tmp-e${NUMBER}-label-`),
   labelName: new RegExp(`^${LABEL}$`),
 } as const
 
@@ -103,6 +104,8 @@ export function parseFinished(name: string): { lineage: number; checkpoint: numb
 }
 /** The highest number that may be on its way out. */
 export const parseRemoving = (name: string): number | undefined => numberIn(PATTERNS.removing, name, 2)
+/** Somebody may be giving a label (labels.ts). */
+export const isLabelTemporary = (name: string): boolean => PATTERNS.labelTemporary.test(name)
 export const isLabelName = (name: string): boolean => PATTERNS.labelName.test(name)
 export function parseLabel(name: string): { checkpoint: CheckpointId; name: string } | undefined {
   const checkpoint = positive(numberIn(PATTERNS.label, name)) as CheckpointId | undefined

@@ -8,6 +8,8 @@
  *         leaves the directory as it was.
  *   OD-2  'opened' is returned only while the claimed epoch is the newest one.
  *   OD-3  Nothing is deleted here; a crash at any point leaves a directory that opens again.
+ *   OD-4  Before the claim it has no term, so that a writer that is being succeeded may take its temporary files
+ *         for leftovers (GC-7): one that is gone is made again.
  *
  * Source: DESIGN §7; decisions D5, D8.
  */
@@ -16,7 +18,7 @@ import { isStreamError, type StreamError } from '../base/errors.ts'
 import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
-import type { StorageFailure } from '../base/storage-errors.ts'
+import { E055_FILE_MISSING, type StorageFailure } from '../base/storage-errors.ts'
 import { claim, encodeDocument, quietly } from './document.ts'
 import { asTerm, claimEpoch, newestEpoch, newestHolder, requireMine, startEpoch, stillMine, type EpochStart } from './epochs.ts'
 import { E044_STATE_GONE, E046_FENCED, E049_NO_HARD_LINKS } from './errors.ts'
@@ -120,7 +122,20 @@ export function* prepare(ports: OpenPorts, directory: string): Io<void> {
   // A process that died between linking a manifest and syncing its directory left one that is visible and
   // not durable. Nothing may build on it (an epoch record, a commit) before it is.
   yield* storage.syncDirectory(checkpointsDirectory(directory))
-  yield* probeLink(ports, directory)
+  yield* again(() => probeLink(ports, directory))
+}
+
+const ATTEMPTS_WITHOUT_TERM = 3
+
+/** OD-4. */
+function* again<T>(make: () => Io<T>): Io<T> {
+  for (let left = ATTEMPTS_WITHOUT_TERM; ; left--) {
+    try {
+      return yield* make()
+    } catch (error) {
+      if (left === 1 || !isStreamError(error) || error.code !== E055_FILE_MISSING.definition.code) throw error
+    }
+  }
 }
 
 /** Hard links are tried once, before anything depends on them: never a silent rename instead. */
@@ -190,8 +205,10 @@ function* look(ports: OpenPorts, directory: string, options: OpenOptions, known:
 export function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<void> {
   const hex = (): string => ports.random.uint32().toString(16).padStart(8, '0')
   const identity: JobIdentity = { jobId: `${hex()}${hex()}`, job, createdAtMs: ports.clock.wallMs() }
-  const at = { directory, temporary: temporaryName(0, 'job', ports.random.uint32()), path: jobFile(directory) }
-  yield* claim(ports.storage, at, encodeDocument('job', identity))
+  yield* again(() => {
+    const at = { directory, temporary: temporaryName(0, 'job', ports.random.uint32()), path: jobFile(directory) }
+    return claim(ports.storage, at, encodeDocument('job', identity))
+  })
 }
 
 /** Undefined: somebody else was faster. */

@@ -92,6 +92,8 @@ export class KnownDocuments {
   identity: JobIdentity | undefined
   readonly starts = new Map<Epoch, EpochStart>()
   readonly manifests = new Map<CheckpointId, Manifest>()
+  /** Temporary files of starts that the last collection of this term saw (GC-7). */
+  startFiles: ReadonlySet<string> = new Set()
 
   /** What is no longer listed is forgotten, so that a long run keeps no more than its directory. */
   forgetOthers(listed: { readonly starts: readonly Epoch[]; readonly manifests: readonly CheckpointId[] }): void {

@@ -156,6 +156,8 @@ export interface JobNow {
   readonly job: string
   readonly maxParallelism: number
   readonly resources: readonly ResourceUse[]
+  /** By the present name of an operator. */
+  readonly formerNames?: ReadonlyMap<string, readonly string[]>
 }
 
 /** Does the state in this directory fit this job? The job's name is compared even with `fresh`. */
@@ -170,7 +172,8 @@ export function checkIdentity(
   for (const before of stored.last.resources) {
     // A new line writes where it likes.
     if (stored.last.brought === true && before.role === 'sink') continue
-    const after = now.resources.find((use) => use.operator === before.operator && use.role === before.role)
+    const after = now.resources.find(({ operator, role }) =>
+      role === before.role && [operator, ...(now.formerNames?.get(operator) ?? [])].includes(before.operator))
     if (after === undefined || after.resource === before.resource) continue
     return E035_RESOURCE_CHANGED(
       { directory, operator: before.operator, role: before.role, stored: before.resource, now: after.resource },

@@ -86,17 +86,32 @@ function* removeWritten(storage: Storage, path: string): Io<void> {
 }
 
 /** Into a claimed target. Throws E116 with its cause; the target is then released, unless it may stand (TK-3). */
-export function* writeSavepoint(
+export function writeSavepoint(
   ports: SavepointPorts, from: Restorable, path: string, engine: string, goOn?: () => void,
 ): Io<TakenSavepoint> {
+  const fill = function* (): Io<Restorable> {
+    const { directory, manifest } = from
+    const copying = { from: directory, to: path, epoch: manifest.epoch, ...(goOn === undefined ? {} : { goOn }) }
+    yield* copyFiles(ports, manifest, copying)
+    return from
+  }
+  return fillSavepoint(ports, { path, engine, checkpoint: from.manifest.checkpoint }, fill, goOn)
+}
+
+/**
+ * The same with other contents: `fill` writes the files of the checkpoint, makes them and their directory entries
+ * durable, and says what stands there.
+ */
+export function* fillSavepoint(
+  ports: SavepointPorts, at: { readonly path: string; readonly engine: string; readonly checkpoint: CheckpointId },
+  fill: () => Io<Pick<Restorable, 'manifest' | 'bytes' | 'resources' | 'committed'>>, goOn?: () => void,
+): Io<TakenSavepoint> {
   const { storage } = ports
-  const { manifest } = from
-  const id = manifest.checkpoint
+  const { path, engine, checkpoint: id } = at
   let linking = false
   try {
     yield* storage.makeDirectory(checkpointsDirectory(path))
-    const copying = { from: from.directory, to: path, epoch: manifest.epoch, ...(goOn === undefined ? {} : { goOn }) }
-    yield* copyFiles(ports, manifest, copying)
+    const from = yield* fill()
     yield* writeDurably(storage, manifestFile(path, id), from.bytes)
     yield* storage.syncDirectory(checkpointsDirectory(path))
     const document: SavepointDocument = {
@@ -104,21 +119,21 @@ export function* writeSavepoint(
       manifest: { length: from.bytes.length, crc32: crc32(from.bytes) },
       committed: from.committed, resources: from.resources,
     }
-    const at = {
+    const place = {
       directory: path, path: savepointFile(path),
-      temporary: temporaryName(manifest.epoch, 'savepoint', ports.random.uint32()),
+      temporary: temporaryName(from.manifest.epoch, 'savepoint', ports.random.uint32()),
     }
     goOn?.()
     // The names of the directory itself, before anything says that they are all there.
     yield* storage.syncDirectory(path)
-    yield* claim(storage, at, encodeDocument('savepoint', document), { linking: () => void (linking = true) })
+    yield* claim(storage, place, encodeDocument('savepoint', document), { linking: () => void (linking = true) })
+    yield* quietly(storage.unlink(takingFile(path)))
+    yield* quietly(storage.syncDirectory(path))
+    return { path, checkpoint: id, bytes: fullBytes(from.manifest), committed: from.committed }
   } catch (error) {
     if (!linking) yield* releaseTarget(storage, path)
     throw E116_SAVEPOINT_FAILED({ path, problem: describeThrown(error) }, { cause: error, place: { checkpoint: id } })
   }
-  yield* quietly(storage.unlink(takingFile(path)))
-  yield* quietly(storage.syncDirectory(path))
-  return { path, checkpoint: id, bytes: fullBytes(manifest), committed: from.committed }
 }
 
 /** Both at once: for a job that is dead, or at its end. */

@@ -21,8 +21,9 @@ import { durationMs, type Duration } from '../base/duration.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { GraphFlags } from './graph.ts'
+import { rescale } from './care-commands.ts'
 import { checkpointInspection, STATE_COMMANDS, stateRoutes } from './inspect-commands.ts'
-import { savepoint, stop } from './line-commands.ts'
+import { ALLOW_DROPPED, check, savepoint, stop } from './line-commands.ts'
 import type { RunFlags } from './run.ts'
 import { ENGINE_SETTINGS } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,8 +40,8 @@ export interface CliContext extends CommandContext {
   readonly usage: (error: StreamError) => void
 }
 
-export const COMMANDS = ['run', 'stop', 'savepoint', 'top', 'graph', 'checkpoint', 'state', 'version', 'help'] as const
-export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify', 'diff', 'label', 'labels', 'unlabel'] as const
+export const COMMANDS = ['run', 'stop', 'savepoint', 'check', 'top', 'graph', 'rescale', 'checkpoint', 'state', 'version', 'help'] as const
+export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify', 'diff', 'label', 'labels', 'unlabel', 'gc', 'prune'] as const
 
 const text = (input: string): string => input
 
@@ -106,6 +107,7 @@ const run = buildCommand<RunFlags, [string], CliContext>({
       copy: {
         kind: 'boolean', default: true, withNegated: false, brief: 'with --from: what is begun from is only read (the default)',
       },
+      allowDropped: ALLOW_DROPPED,
       takeOver: {
         kind: 'boolean', default: false, withNegated: false,
         brief: 'take the state directory from a process that holds it but is stopped',
@@ -261,7 +263,7 @@ const verify = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
 
 const checkpoint = buildRouteMap<string, CliContext>({
   routes: { list, show, verify, ...checkpointInspection },
-  docs: { brief: 'look into the checkpoints of a state directory' },
+  docs: { brief: 'look into the checkpoints of a state directory, and look after them' },
 })
 
 const version = buildCommand<{ readonly json: boolean }, [], CliContext>({
@@ -329,7 +331,7 @@ function describeParseError(error: unknown): { problem: string; hints: readonly 
 
 export function buildCli(context: CliContext): Application<CliContext> {
   const root = buildRouteMap<string, CliContext>({
-    routes: { run, stop, savepoint, top, graph, checkpoint, state: stateRoutes, version },
+    routes: { run, stop, savepoint, check, top, graph, rescale, checkpoint, state: stateRoutes, version },
     docs: { brief: 'Stateful stream processing inside your Node process, with consistent checkpoints.' },
   })
   return buildApplication<CliContext>(root, {

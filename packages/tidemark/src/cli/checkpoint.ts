@@ -11,6 +11,7 @@ import {
 import { fullBytes } from '../checkpoint/manifest.ts'
 import { isSavepoint, verifySavepoint } from '../checkpoint/savepoint.ts'
 import { nodeStorage } from '../host/node-storage.ts'
+import { countCells } from './entry-lines.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
 import { directoryFrom, placeFrom } from './place.ts'
@@ -70,8 +71,16 @@ export async function verifyCommand(given: Given, flags: CheckpointFlags, termin
     for (const problem of result.problems) terminal.problem(`${renderError(problem, terminal)}\n`)
     terminal.data(`#${result.id} is damaged: ${result.problems.length} ` +
       `${result.problems.length === 1 ? 'problem' : 'problems'}`)
+    for (const line of otherLines(result.others ?? [])) terminal.data(line)
   }
   return result.ok ? EXIT.ok : EXIT.stateIncompatible
+}
+
+/** Increments share files, so that one damage may cost several checkpoints. */
+function otherLines(others: NonNullable<CheckpointVerification['others']>): string[] {
+  const named = (ok: boolean): string => others.filter((other) => other.ok === ok).map(({ id }) => `#${id}`).join(', ')
+  const lines = [['lost, too: ', named(false)], ['whole: ', named(true)]] as const
+  return lines.flatMap(([what, which]) => (which === '' ? [] : [`${what}${which}`]))
 }
 
 /** The one place where the command line waits for the core's I/O. */
@@ -133,7 +142,7 @@ function operatorLines(operator: OperatorState, terminal: Terminal): string[] {
   const head = `${terminal.style('bold', operator.operator)}  ${formatBytes(operator.bytes)}, ` +
     `${operator.subtasks} ${operator.subtasks === 1 ? 'subtask' : 'subtasks'}${groups}`
   const states = operator.states.map((state) => [
-    `  ${state.name}`, state.kind, formatCount(state.entries), state.entries === 1 ? 'entry' : 'entries',
+    `  ${state.name}`, state.kind, ...countCells(state),
     formatBytes(state.bytes),
   ])
   const items = (operator.lists ?? []).flatMap(({ name, subtask, items: shown }) =>

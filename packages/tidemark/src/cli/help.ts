@@ -13,6 +13,8 @@ ${bold('Commands')}
                         ${dim('tidemark stop .tidemark/flights')}
   savepoint <dir>       copy its state into a directory that can be moved and kept
                         ${dim('tidemark savepoint .tidemark/flights --to backup/flights')}
+  check <file>          say what becomes of a checkpoint in this version of the job
+                        ${dim('tidemark check examples/flights/job.ts --against .tidemark/flights -c out=out')}
   top <dir>             watch what a running job does
                         ${dim('tidemark top .tidemark/flights')}
   graph <file>          show what a job does, without running it
@@ -27,6 +29,10 @@ ${bold('Commands')}
                         ${dim('tidemark checkpoint diff .tidemark/flights latest-1 latest')}
   checkpoint label      give one a name; it is kept as long as it has one (labels, unlabel)
                         ${dim('tidemark checkpoint label .tidemark/flights latest before-deploy')}
+  checkpoint prune      remove old ones, gc what nothing needs any more; --dry-run says what and why
+                        ${dim('tidemark checkpoint prune .tidemark/flights --keep 3 --dry-run')}
+  rescale <dir>         say what another parallelism would move, without doing it
+                        ${dim('tidemark rescale .tidemark/flights --to 8')}
   state list            list operators and their states
                         ${dim('tidemark state list .tidemark/flights')}
   state get             print what one key holds
@@ -35,6 +41,8 @@ ${bold('Commands')}
                         ${dim('tidemark state query .tidemark/flights per-hour window --prefix J')}
   state export          write state as sorted JSON lines
                         ${dim('tidemark state export .tidemark/flights --to flights.jsonl')}
+  state edit            change what a key holds, in a new savepoint (import: a whole state)
+                        ${dim('tidemark state edit backup/v1 --operator totals --state sum --key JFK --set 42 --to backup/v2')}
   version               print the version
                         ${dim('tidemark version --json')}
   help [command]        this page, or one command in full

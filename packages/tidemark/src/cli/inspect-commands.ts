@@ -7,50 +7,13 @@ import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { CliContext } from './app.ts'
 import type { DiffFlags } from './checkpoint-diff.ts'
 import type { LabelFlags } from './checkpoint-labels.ts'
+import { edit, gc, importCommand, prune } from './care-commands.ts'
+import {
+  AT, DIRECTORY, JSON_FLAG, KEY, LABEL, limit, off, OPERATOR, optional, parseFormat, parseGroups, STATE, text, word,
+} from './flags.ts'
 import type { ExportFlags, QueryFlags, StateFlags } from './state.ts'
 
-export const STATE_COMMANDS = ['list', 'get', 'query', 'export'] as const
-
-const text = (input: string): string => input
-const word = (placeholder: string, brief: string) => ({ brief, parse: text, placeholder }) as const
-
-const DIRECTORY = word('dir', 'state directory or savepoint, with #ref for another checkpoint than the latest')
-const OPERATOR = word('operator', 'name of an operator, as in the job')
-const STATE = word('state', 'name of one of its states')
-const KEY = word('key', 'a string as it is or in double quotes, a number as 7, a bigint as 7n')
-const LABEL = word('name', 'a name of lower-case letters, digits, dots, dashes, underscores')
-
-const JSON_FLAG = { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' } as const
-const AT = {
-  kind: 'parsed', parse: text, optional: true, placeholder: 'ref',
-  brief: 'checkpoint: latest (the default), latest-1, a number, or @label',
-} as const
-const optional = (placeholder: string, brief: string) =>
-  ({ kind: 'parsed', parse: text, optional: true, placeholder, brief }) as const
-const off = (brief: string) => ({ kind: 'boolean', default: false, withNegated: false, brief }) as const
-
-const limit = (byDefault: string, brief: string) =>
-  ({ kind: 'parsed', parse: parseLimit, default: byDefault, placeholder: 'n|all', brief }) as const
-
-/** `all` is no limit. */
-function parseLimit(input: string): number {
-  if (input === 'all') return Number.POSITIVE_INFINITY
-  if (/^(0|[1-9]\d{0,8})$/.test(input)) return Number(input)
-  throw new Error('a whole number, or all, is needed')
-}
-
-function parseGroups(input: string): { readonly start: number; readonly end: number } {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(input)
-  const start = Number(match?.[1])
-  const end = Number(match?.[2] ?? match?.[1])
-  if (match === null || end < start) throw new Error('a key group, or two with a dash between, is needed: 7 or 0-63')
-  return { start, end }
-}
-
-function parseFormat(input: string): 'jsonl' {
-  if (input === 'jsonl') return input
-  throw new Error('only jsonl is known')
-}
+export const STATE_COMMANDS = ['list', 'get', 'query', 'export', 'edit', 'import'] as const
 
 const list = buildCommand<StateFlags, [string], CliContext>({
   loader: async () => {
@@ -161,8 +124,8 @@ Examples
 })
 
 export const stateRoutes = buildRouteMap<string, CliContext>({
-  routes: { list, get, query, export: exportCommand },
-  docs: { brief: 'look inside the state of a job, live or dead' },
+  routes: { list, get, query, export: exportCommand, edit, import: importCommand },
+  docs: { brief: 'look inside the state of a job, live or dead; change it in a new savepoint' },
 })
 
 const diff = buildCommand<DiffFlags, [string, string, string], CliContext>({
@@ -248,4 +211,4 @@ const unlabel = buildCommand<LabelFlags, [string, string], CliContext>({
   },
 })
 
-export const checkpointInspection = { diff, label, labels, unlabel } as const
+export const checkpointInspection = { diff, label, labels, unlabel, gc, prune } as const

@@ -1,10 +1,11 @@
 /**
- * `savepoint` and `stop` for the argument parser: what they take, and their help.
+ * `savepoint`, `stop` and `check` for the argument parser: what they take, and their help.
  *
  * Part of app.ts, which registers them. The laws are CL-1 and CL-2 there.
  */
 import { buildCommand } from '@stricli/core'
 import type { CliContext } from './app.ts'
+import type { CheckFlags } from './check.ts'
 import type { SavepointFlags } from './savepoint.ts'
 import type { StopFlags } from './stop.ts'
 
@@ -87,5 +88,55 @@ Examples
 
 Exit codes
   0 stopped; 3 it goes on, or the savepoint could not be written; 5 nobody runs it; 8 its process does not answer.`,
+  },
+})
+
+export const ALLOW_DROPPED = {
+  kind: 'parsed', parse: text, variadic: true, optional: true, placeholder: 'name',
+  brief: 'an operator, or operator/state, whose state may be dropped; may be repeated',
+} as const
+
+export const check = buildCommand<CheckFlags, [string], CliContext>({
+  loader: async () => {
+    const { checkCommand } = await import('./check.ts')
+    return async function (this: CliContext, flags, file) {
+      await this.guard(() => checkCommand(file, flags, this.terminal))
+    }
+  },
+  parameters: {
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'job file, with #name for an export other than the default', parse: text, placeholder: 'file' }],
+    },
+    flags: {
+      against: {
+        kind: 'parsed', parse: text, placeholder: 'ref',
+        brief: 'state directory or savepoint, with #ref for another checkpoint than the latest',
+      },
+      state: {
+        kind: 'parsed', parse: text, optional: true, placeholder: 'dir',
+        brief: 'state directory, if --against is latest, latest-1, a number or @label alone',
+      },
+      allowDropped: ALLOW_DROPPED,
+      config: {
+        kind: 'parsed', parse: text, brief: 'a setting of the job; may be repeated',
+        variadic: true, optional: true, placeholder: 'key=value',
+      },
+      json: JSON_FLAG,
+    },
+    aliases: { c: 'config' },
+  },
+  docs: {
+    brief: 'say what becomes of the state of a checkpoint in this version of the job',
+    fullDescription: `Loads a job without running it, compares it with a checkpoint, and says of every operator and state: kept,
+migrated, new, dropped or incompatible. Every value that would be migrated is put through its upgrade. Nothing is written.
+
+Examples
+  tidemark check job.ts --against .tidemark/flights -c out=out
+  tidemark check job.ts --against .tidemark/flights#latest-1 -c out=out
+  tidemark check job.ts --against backup/before-deploy --allow-dropped old-totals -c out=out
+
+Exit codes
+  0 if this job can go on from there; 4 if not, or if something would be dropped that is not named.`,
   },
 })

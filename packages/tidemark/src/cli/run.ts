@@ -34,6 +34,7 @@ export interface RunFlags {
   readonly from?: string
   /** The one claim mode there is: what is begun from stays as it is. */
   readonly copy: boolean
+  readonly allowDropped?: readonly string[]
   readonly takeOver: boolean
   readonly json: boolean
 }
@@ -82,6 +83,7 @@ async function runToEnd(run: Run): Promise<ExitCode> {
   const handle = startJob(job, {
     stateDirectory, config, fresh: flags.fresh, takeOver: flags.takeOver,
     ...(flags.from === undefined ? {} : { from: flags.from }),
+    ...(flags.allowDropped === undefined ? {} : { allowDropped: flags.allowDropped }),
     ...(flags.parallelism === undefined ? {} : { parallelism: flags.parallelism }),
     workers: flags.workers ?? 1,
     module: address,

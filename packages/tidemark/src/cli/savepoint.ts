@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { ErrorReport } from '../base/errors.ts'
 import { restorableOf } from '../checkpoint/savepoint.ts'
-import { takeSavepoint, type TakenSavepoint } from '../checkpoint/write-savepoint.ts'
+import { takeSavepoint, type SavepointPorts, type TakenSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { Io } from '../base/io.ts'
 import { giveOrder, type OrderAnswer, type OrderOutcome } from '../host/control-socket.ts'
 import { E156_ORDER_REFUSED } from '../host/errors.ts'
@@ -59,15 +59,20 @@ export async function savepointCommand(given: string, flags: SavepointFlags, ter
 const stamp = (now: Date): string => now.toISOString().replace(/[-:]|\.\d+/g, '')
 
 function* copyOf(directory: string, ref: string, to: string): Io<TakenSavepoint> {
-  const storage = nodeStorage()
-  const from = yield* restorableOf(storage, directory, ref)
+  const ports = savepointPorts()
+  const from = yield* restorableOf(ports.storage, directory, ref)
+  return yield* takeSavepoint(ports, from, to, engineVersion())
+}
+
+/** Of a command that writes a savepoint itself. */
+export function savepointPorts(): SavepointPorts {
   const random = {
     uint32: () => randomBytes(4).readUInt32LE(),
     below: (bound: number) => randomBytes(4).readUInt32LE() % bound,
     chance: () => false,
   }
   const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }
-  return yield* takeSavepoint({ storage, random, clock }, from, to, engineVersion())
+  return { storage: nodeStorage(), random, clock }
 }
 
 /** Undefined: nobody runs the job. Throws E156. */

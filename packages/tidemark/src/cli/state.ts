@@ -19,7 +19,7 @@ import {
 } from '../checkpoint/inspection/query-state.ts'
 import { nodeStorage } from '../host/node-storage.ts'
 import { finished } from './checkpoint.ts'
-import { counted, entryLines, entryPlace } from './entry-lines.ts'
+import { countCells, counted, entryLines, entryPlace } from './entry-lines.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatBytes, formatCount, formatTable } from './format.ts'
@@ -56,7 +56,7 @@ function operatorLine({ operator, subtasks, keyGroups }: OperatorLine, terminal:
 
 const stateLines = ({ states }: OperatorLine): string[] =>
   formatTable(states.map((state) => [
-    `  ${state.name}`, state.kind, formatCount(state.entries), state.entries === 1 ? 'entry' : 'entries',
+    `  ${state.name}`, state.kind, ...countCells(state),
     formatBytes(state.bytes), declaredLine(state),
   ]), [2, 4])
 

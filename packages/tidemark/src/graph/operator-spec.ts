@@ -13,7 +13,7 @@ import type { Key } from './key.ts'
 import type { PatternSpec } from './pattern-spec.ts'
 import type { AnySink } from './sink.ts'
 import type { AnySource } from './source.ts'
-import type { AggregateSpec, StateSpec } from './state-spec.ts'
+import type { AggregateSpec, EvolutionSpec, StateSpec } from './state-spec.ts'
 import type { EvictorSpec, TriggerSpec, Window, WindowAssignerSpec } from './window-spec.ts'
 
 /** Name of an output of an operator: 'main', 'late', 'invalid', or a declared side output. */
@@ -83,6 +83,8 @@ export interface RollingSpec {
   readonly result: (key: Key, value: unknown) => unknown
   /** The same as `result` of the aggregate's result, as data. */
   readonly row?: RowCode
+  /** Of the accumulators; absent: version 1. */
+  readonly evolution?: EvolutionSpec
 }
 
 export interface WindowSpec {

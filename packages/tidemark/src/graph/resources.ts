@@ -23,3 +23,7 @@ export function resourcesOf(graph: LogicalGraph): readonly JobResource[] {
     return []
   })
 }
+
+/** By the present name, so that a renamed source is compared with what it read under its old one. */
+export const formerNamesOf = (graph: LogicalGraph): ReadonlyMap<string, readonly string[]> =>
+  new Map(graph.operators.map(({ name, was }) => [name, was]))

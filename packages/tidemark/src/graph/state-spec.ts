@@ -3,6 +3,8 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AggregateCode } from './aggregate-code.ts'
+import type { AggregateShape } from './aggregate-shape.ts'
+import type { Key } from './key.ts'
 
 export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
 
@@ -10,10 +12,39 @@ export interface TtlSpec {
   readonly ttlMs: number
 }
 
-interface Declared {
-  /** Survives schema changes; part of the snapshot. Default 1. */
+/** Which value an upgrade is asked about: plain data, of one key. */
+export interface UpgradeContext {
+  readonly key: Key
+  /** Of a map: which of its values. */
+  readonly mapKey?: Key
+}
+
+/** What a state of another kind was, for `fromKind`. */
+export interface FormerState {
+  readonly kind: StateKind
   readonly version: number
+}
+
+/** How what an older version of the job stored becomes what this one declares (state/evolution). */
+export interface EvolutionSpec {
+  /** Counts the meanings the value has had; part of the snapshot. Default 1. */
+  readonly version: number
+  /**
+   * One stored value of the older version `from` as it is in `version`: the value of a value or reducing state, an
+   * accumulator, an item of a list, a value of a map.
+   */
+  readonly upgrade?: (from: number, value: any, about: UpgradeContext) => unknown
+}
+
+interface Declared extends EvolutionSpec {
   readonly ttl?: TtlSpec
+  /** Former names of the state. */
+  readonly was?: readonly string[]
+  /**
+   * What one key holds (a value, an array, a Map) made of what a state of another kind held of it; `stored` has the
+   * form and the version that it had.
+   */
+  readonly fromKind?: (former: FormerState, stored: any, about: UpgradeContext) => unknown
 }
 
 export interface ValueStateSpec extends Declared {
@@ -69,4 +100,6 @@ export interface AggregateSpec<In = any, Acc = any, Out = any> {
   readonly unmerge?: (a: Acc, b: Acc) => Acc
   /** The same as `add`, as data. */
   readonly code?: AggregateCode
+  /** What the accumulator is made of; undefined: only the aggregate knows. */
+  readonly shape?: AggregateShape
 }

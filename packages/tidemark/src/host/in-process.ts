@@ -43,6 +43,7 @@ export class InProcessHost implements JobHost {
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
       ...(init.from === undefined ? {} : { from: init.from }),
+      ...(init.allowDropped === undefined ? {} : { allowDropped: init.allowDropped }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,
       onEnd: (end) => {

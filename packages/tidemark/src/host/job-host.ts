@@ -22,7 +22,7 @@ export interface JobHost {
 }
 
 export interface JobHostInit
-  extends Pick<SupervisorInit, 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
+  extends Pick<SupervisorInit, 'allowDropped' | 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
   readonly graph: JobGraph
   readonly storage: Storage
   readonly directory: string

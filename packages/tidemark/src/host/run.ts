@@ -54,6 +54,11 @@ export interface RunOptions {
    * directory begins there; it is only read. Repeated after a crash it goes on; E118 on one that began otherwise.
    */
   readonly from?: string
+  /**
+   * Operators (`name`) and states (`operator/state`) of the checkpoint that the job has no use for any more. What is
+   * not named is never dropped (E031, E137).
+   */
+  readonly allowDropped?: readonly string[]
   /** Go on although another process (a stopped one) holds the directory; its epoch is fenced. */
   readonly takeOver?: boolean
   readonly onEvent?: (event: JobEvent) => void
@@ -270,6 +275,7 @@ class Run implements JobHandle {
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
       ...(this.#options.from === undefined ? {} : { from: resolve(this.#options.from) }),
+      ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,
       print,
       probe: failpoints(process.env['TIDEMARK_FAILPOINTS'], (text) => process.stderr.write(`tidemark: ${text}\n`)),

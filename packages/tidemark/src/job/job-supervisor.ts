@@ -17,6 +17,8 @@
  *         again. The place for its savepoint is claimed before anything is stopped.
  *   JS-5  A checkpoint cut while the job was being drained is restored as one that is being drained: what the
  *         end of the input brought about in one source cannot be taken back in another.
+ *   JS-6  Nothing of a checkpoint is left behind without being named, and nothing is deployed on state that does
+ *         not fit (checkpoint/evolution).
  */
 import { describeThrown, isStreamError, type StreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
@@ -28,6 +30,7 @@ import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
 import { asTerm, requireMine } from '../checkpoint/epochs.ts'
 import { E116_SAVEPOINT_FAILED, E155_NOT_STOPPED } from '../checkpoint/errors-savepoint.ts'
+import { compareStates, problemOf } from '../checkpoint/evolution/compare.ts'
 import { CheckpointFiles } from '../checkpoint/files.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
@@ -36,9 +39,10 @@ import { committedCheckpoint } from '../checkpoint/savepoint.ts'
 import { claimTarget, releaseTarget, writeSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
-import { resourcesOf } from '../graph/resources.ts'
+import { formerNamesOf, resourcesOf } from '../graph/resources.ts'
 import type { SinkContext } from '../graph/sink.ts'
-import { E031_STATE_WITHOUT_OPERATOR, E083_JOB_BROKEN } from './errors.ts'
+import type { RestoredOperator } from '../state/snapshot.ts'
+import { E083_JOB_BROKEN } from './errors.ts'
 import { JobAttempt, type AttemptEnd, type Deployed } from './job-attempt.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
@@ -73,6 +77,8 @@ export interface SupervisorInit {
   readonly fresh: boolean
   /** Absolute path of a savepoint or of another state directory: begin there (checkpoint/begin-from.ts). */
   readonly from?: string
+  /** Operators (`name`) and states (`operator/state`) of the checkpoint that may be dropped. */
+  readonly allowDropped?: readonly string[]
   deploy(init: DeployInit): Deployed
   onStarted(opened: OpenedDirectory): void
   onCheckpoint(checkpoint: CompletedCheckpoint): void
@@ -208,7 +214,8 @@ export class JobSupervisor {
     const resources = resourcesOf(graph.logical).map(({ operator, kind, resource }) => ({
       operator, resource, role: kind,
     }))
-    const options = { job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, engine, pid, host }
+    const formerNames = formerNamesOf(graph.logical)
+    const options = { job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, formerNames, engine, pid, host }
     if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, options)
     this.#begun = true
     const outcome = yield* openDirectory(ports, directory, { ...options, fresh: this.#fresh })
@@ -225,9 +232,9 @@ export class JobSupervisor {
   }
 
   *#restore(opened: OpenedDirectory): Io<RestoredJob> {
-    const { ports, directory, graph } = this.#init
+    const { ports, directory, graph, allowDropped = [] } = this.#init
     const restored = yield* readCheckpoint(ports, directory, opened.restore, graph.maxParallelism)
-    checkOperators(opened.restore, restored, graph)
+    checkStates(opened.restore, restored, graph, allowDropped)
     const origin = opened.restore?.origin
     const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
     if (origin !== undefined) yield* settle({ ports, graph: graph.logical, origin, restored, fence })
@@ -266,7 +273,7 @@ export class JobSupervisor {
     const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
     const attempt = new JobAttempt({
       graph, ports, files,
-      enumeratorState: (operator) => restored.enumerator(operator),
+      enumeratorState: (operator) => enumeratorOf(restored, graph, operator),
       deploy: (fromSubtask) =>
         this.#init.deploy({ opened, restored, files, fromSubtask, fence }),
       coordinate: (host) =>
@@ -354,15 +361,25 @@ export class JobSupervisor {
   }
 }
 
-/** Every operator with state in the checkpoint must still be there, under its name or a former one. */
-function checkOperators(manifest: Manifest | undefined, restored: RestoredJob, graph: JobGraph): void {
+/** JS-6. */
+function checkStates(
+  manifest: Manifest | undefined, restored: RestoredJob, graph: JobGraph, allowDropped: readonly string[],
+): void {
   if (manifest === undefined) return
-  const known = new Set(graph.logical.operators.flatMap(({ name, was }) => [name, ...was]))
-  const operators = graph.logical.operators.filter((operator) => operator.named).map(({ name }) => name)
-  for (const operator of restored.operators) {
-    if (known.has(operator)) continue
-    throw E031_STATE_WITHOUT_OPERATOR({ checkpoint: manifest.checkpoint, operator, operators })
+  const { checkpoint, origin } = manifest
+  const committed = origin?.committed === true
+  const problem = problemOf(compareStates(restored.describe(), graph.logical, { checkpoint, allowDropped, committed }))
+  if (problem !== undefined) throw problem
+}
+
+/** Under the name of its source, or a former one. */
+function enumeratorOf(restored: RestoredJob, graph: JobGraph, source: string): RestoredOperator | undefined {
+  const { was = [] } = graph.logical.operators.find(({ name }) => name === source) ?? {}
+  for (const name of [source, ...was]) {
+    const found = restored.enumerator(name)
+    if (found !== undefined) return found
   }
+  return undefined
 }
 
 /** JS-5. */

@@ -6,6 +6,7 @@
  */
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
+import { StoredOperators, type StoredOperator } from '../checkpoint/evolution/stored.ts'
 import { ENUMERATOR_SUBTASK, type Manifest } from '../checkpoint/manifest.ts'
 import { readSegment, retrying } from '../checkpoint/read.ts'
 import type { JobVertex } from '../graph/job-graph.ts'
@@ -36,9 +37,13 @@ export class RestoredJob {
     this.#enumerators = enumerators
   }
 
-  /** Names of operators that have state in the checkpoint. */
-  get operators(): readonly string[] {
-    return [...this.#subtasks.keys()]
+  /** What the checkpoint holds; empty if there is none. */
+  describe(): readonly StoredOperator[] {
+    if (this.#manifest === undefined) return []
+    const stored = new StoredOperators()
+    for (const segment of [...this.#subtasks.values()].flat()) stored.add(segment)
+    for (const segment of this.#enumerators.values()) stored.add(segment)
+    return stored.of(this.#manifest)
   }
 
   of(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined {

@@ -8,9 +8,9 @@
  *   OS-2  A session that grows keeps its alarm: when the alarm comes, the session is asked when it is really
  *         due, and gets a later one. So a record touches no queue, and a session has one alarm at a time.
  *   OS-3  `advance` visits sessions by the time at which they are due, so those of a key in their order.
- *   OS-4  The snapshot is the one that the general operator would write for sessions that never merged, and
- *         that of the general operator can be read: contents under 'window', each session under 'sessions',
- *         and under 'timers/event' the end of each that has yet to fire, and the cleanup time.
+ *   OS-4  The snapshot has one entry a key, with all its sessions (session-form.ts); that of the general operator
+ *         can be read as well. It is cut as a table, whose slots are the latest sessions: before anything of a
+ *         key changes, `touch` is called.
  *   OS-5  A record within the latest session of its key, if that is `plain`, makes it grow to the right at
  *         most, touches no other session and makes nothing due earlier.
  *   OS-6  Sessions that become one are merged in the order in which they were opened or last merged.
@@ -18,21 +18,23 @@
 import { assert } from '../base/assert.ts'
 import { addSaturating, MAX_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
-import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
-import type { KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import { ChangeLog, GONE, type Slot } from '../state/change-log.ts'
+import type { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
+import type { TrackedTable } from '../state/slices.ts'
+import type { Extent, RestoredOperator } from '../state/snapshot.ts'
 import { DueQueue } from './due-queue.ts'
-import { windowFrom, windowSnapshot } from './window-table.ts'
-
-/** What a session holds that a purging trigger had emptied before the restore: it does not fire. */
-export const NOTHING = Symbol('nothing')
+import { NOTHING, OPEN_SESSIONS, storedSession, storedSessions } from './session-form.ts'
+import { windowSnapshot } from './window-table.ts'
 
 /** What a record needs comes first: it lies together in memory, as far as V8 lets it. */
-export interface Session {
+export interface Session extends Slot {
   end: number
   start: number
   /** It waits and holds something. */
   plain: boolean
   accumulator: unknown
+  /** Of the latest session of a key alone, for all of them (OS-4). */
+  touched: number
   readonly key: Key
   /** It has yet to fire at its end. */
   waits: boolean
@@ -48,13 +50,16 @@ export interface Session {
 /** Alarms of this part of a gap share a bucket of the queue. */
 const GAP_PART = 128
 
-export class OpenSessions {
+export class OpenSessions implements TrackedTable {
+  readonly log = new ChangeLog<Session>()
+  readonly #maxParallelism: number
   readonly #latenessMs: number
   readonly #latest = new Map<Key, Session>()
   readonly #alarms: DueQueue<Session>
   #order = 0
 
-  constructor(gapMs: number, latenessMs: number) {
+  constructor(gapMs: number, latenessMs: number, maxParallelism: number) {
+    this.#maxParallelism = maxParallelism
     this.#latenessMs = latenessMs
     this.#alarms = new DueQueue(Math.ceil(gapMs / GAP_PART))
   }
@@ -64,12 +69,37 @@ export class OpenSessions {
     return this.#latest
   }
 
+  get count(): number {
+    return this.#latest.size
+  }
+
+  builder(extent: Extent): KeyedSnapshotBuilder {
+    return windowSnapshot(OPEN_SESSIONS, this.#maxParallelism, extent)
+  }
+
+  slots(): Iterator<readonly [Key, Session]> {
+    return this.#latest.entries()
+  }
+
+  write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot): boolean {
+    builder.put(key, undefined, inOrder(slot as Session).map(storedSession))
+    return true
+  }
+
+  drop(): void {}
+
+  /** To be called before anything of the sessions of a key changes. */
+  touch(key: Key): void {
+    const latest = this.#latest.get(key)
+    if (latest !== undefined && latest.touched !== this.log.epoch) this.log.touch(key, latest)
+  }
+
   /** When a session, and what it holds, is forgotten; MAX_TIMESTAMP: never. */
   cleanupOf(end: number): number {
     return addSaturating(end - 1, this.#latenessMs)
   }
 
-  /** A session that touches none of its key. It holds nothing yet; `changed` is to be called. */
+  /** A session that touches none of its key. It holds nothing yet; `touch` before and `changed` are to be called. */
   open(key: Key, start: number, end: number): Session {
     let later: Session | undefined
     let earlier = this.#latest.get(key)
@@ -78,7 +108,7 @@ export class OpenSessions {
       earlier = earlier.earlier
     }
     const session: Session = {
-      end, start, plain: false, accumulator: NOTHING, key, waits: true, alarm: Infinity, order: this.#order++,
+      end, start, plain: false, accumulator: NOTHING, touched: 0, key, waits: true, alarm: Infinity, order: this.#order++,
       earlier, later,
     }
     this.#link(session)
@@ -87,7 +117,7 @@ export class OpenSessions {
 
   /**
    * Makes one session of all that touch [start, end], and gives it; undefined: there is none. `merge` gets
-   * what two of them hold. The session does not contain the interval yet; `changed` is to be called.
+   * what two of them hold. The session does not contain the interval yet; `touch` before and `changed` are to be called.
    */
   joined(
     key: Key, start: number, end: number, merge: (into: unknown, from: unknown) => unknown,
@@ -133,6 +163,7 @@ export class OpenSessions {
       if (session.alarm !== time) continue
       session.alarm = Infinity
       if (session.waits && session.end - 1 <= time) {
+        this.touch(session.key)
         session.waits = false
         fire(session)
       }
@@ -141,44 +172,11 @@ export class OpenSessions {
     }
   }
 
-  snapshot(maxParallelism: number): KeyedStateSnapshot[] {
-    const contents = windowSnapshot('window', maxParallelism)
-    const sessions = windowSnapshot('sessions', maxParallelism)
-    const timers = new KeyedSnapshotBuilder({
-      name: 'timers/event', kind: 'timers', version: 1, maxParallelism,
-    })
-    for (const [key, latest] of this.#latest) {
-      for (const { start, end, accumulator, waits } of inOrder(latest)) {
-        const namespace = [start, end]
-        if (accumulator !== NOTHING) contents.put(key, namespace, accumulator)
-        sessions.put(key, namespace, namespace)
-        const cleanup = this.cleanupOf(end)
-        if (waits) timers.put(key, namespace, end - 1)
-        if (cleanup !== MAX_TIMESTAMP && !(waits && cleanup === end - 1)) timers.put(key, namespace, cleanup)
-      }
-    }
-    return [contents.build(), sessions.build(), timers.build()]
-  }
-
   restore(restored: RestoredOperator): void {
-    const contents = new Map<Key, Map<number, unknown>>()
-    for (const { key, namespace, value } of restored.keyed('window')) {
-      const ofKey = contents.get(key) ?? new Map<number, unknown>()
-      contents.set(key, ofKey.set(windowFrom(namespace).start, value))
-    }
-    const waiting = new Map<Key, Set<number>>()
-    for (const { key, namespace, value } of restored.keyed('timers/event')) {
-      const { start, end } = windowFrom(namespace)
-      if (value === end - 1) waiting.set(key, (waiting.get(key) ?? new Set<number>()).add(start))
-    }
-    for (const { key, namespace, value } of restored.keyed('sessions')) {
-      const { start, end } = windowFrom(namespace)
+    for (const { key, start, end, waits, accumulator } of storedSessions(restored)) {
       const session = this.open(key, start, end)
-      // What it holds is stored under the window it once began as.
-      const ofKey = contents.get(key)
-      const began = windowFrom(value).start
-      if (ofKey?.has(began) === true) session.accumulator = ofKey.get(began)
-      session.waits = waiting.get(key)?.has(start) === true
+      session.accumulator = accumulator
+      session.waits = waits
       this.changed(session)
     }
   }
@@ -188,13 +186,28 @@ export class OpenSessions {
     const { key, earlier, later } = session
     if (earlier !== undefined) earlier.later = session
     if (later !== undefined) later.earlier = session
-    else this.#latest.set(key, session)
+    else this.#setLatest(key, session)
   }
 
-  #forget({ key, earlier, later }: Session): void {
+  #setLatest(key: Key, session: Session): void {
+    const before = this.#latest.get(key)
+    if (before === session) return
+    // From now on it is told with the one that came after it.
+    if (before !== undefined) before.touched = GONE
+    this.#latest.set(key, session)
+    this.log.created(key, session)
+  }
+
+  #forget(session: Session): void {
+    const { key, earlier, later } = session
     assert(earlier === undefined, 'the sessions of a key go in order of time')
-    if (later === undefined) this.#latest.delete(key)
-    else later.earlier = undefined
+    if (later === undefined) {
+      this.log.removed(key, session)
+      this.#latest.delete(key)
+    } else {
+      this.touch(key)
+      later.earlier = undefined
+    }
   }
 }
 

@@ -9,28 +9,23 @@
  *         element fires at once.
  *   OW-3  `fired` exists only after a restore that went back before a window's end although some of its
  *         keys had fired already; those keys wait for a new element before they fire again.
- *   OW-4  The snapshot is the one the general operator would write: contents under 'window', and under
- *         'timers/event' the end of each key that has yet to fire and the cleanup time.
+ *   OW-4  Contents are cut as a table (window-cells.ts), under 'window' as in the general operator; instead of
+ *         timers the snapshot tells how far event time had come (window-fired.ts).
  */
 import { MAX_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { Window } from '../graph/window-spec.ts'
-import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import type { KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
 import { makeWindow, maxTimestamp } from '../time/window-assigner.ts'
 import { cleanupTime } from './window-late.ts'
-import { namespaceOf, windowFrom, windowSnapshot } from './window-table.ts'
+import { CellTable, type Cell, type WindowCells } from './window-cells.ts'
+import { firedState, waitingIn } from './window-fired.ts'
+import { windowFrom } from './window-table.ts'
 
-export interface Cell {
-  accumulator: unknown
-}
-
-export interface OpenWindow {
-  readonly window: Window
+export interface OpenWindow extends WindowCells {
   readonly maxTimestamp: number
   readonly cleanup: number
-  readonly cells: Map<Key, Cell>
   done: boolean
   fired: Set<Key> | undefined
 }
@@ -38,11 +33,15 @@ export interface OpenWindow {
 export class OpenWindows {
   readonly #spec: WindowSpec
   readonly #windows: OpenWindow[] = []
+  readonly #maxParallelism: number
+  readonly table: CellTable
   /** Nothing happens before the watermark gets here. */
   #nextEvent = MAX_TIMESTAMP
 
-  constructor(spec: WindowSpec) {
+  constructor(spec: WindowSpec, maxParallelism: number) {
     this.#spec = spec
+    this.#maxParallelism = maxParallelism
+    this.table = new CellTable(() => this.#windows, maxParallelism)
   }
 
   /** The open window at `start`, opened now if it was not, or undefined if it is late at `watermark`. */
@@ -78,27 +77,16 @@ export class OpenWindows {
       if (open.cleanup <= watermark) over += 1
     }
     // Sorted by end, and the lateness is the same for all: those that are over come first.
-    windows.splice(0, over)
+    for (const each of windows.splice(0, over)) this.table.forget(each)
     this.#nextEvent = MAX_TIMESTAMP
     for (const open of windows) {
       this.#nextEvent = Math.min(this.#nextEvent, open.done ? open.cleanup : open.maxTimestamp)
     }
   }
 
-  snapshot(maxParallelism: number): KeyedStateSnapshot[] {
-    const contents = windowSnapshot('window', maxParallelism)
-    const timers = new KeyedSnapshotBuilder({ name: 'timers/event', kind: 'timers', version: 1, maxParallelism })
-    for (const open of this.#windows) {
-      const namespace = namespaceOf(open.window)
-      const cleanup = open.cleanup === MAX_TIMESTAMP ? undefined : open.cleanup
-      for (const [key, cell] of open.cells) {
-        contents.put(key, namespace, cell.accumulator)
-        const waits = !open.done && open.fired?.has(key) !== true
-        if (waits) timers.put(key, namespace, open.maxTimestamp)
-        if (cleanup !== undefined && !(waits && cleanup === open.maxTimestamp)) timers.put(key, namespace, cleanup)
-      }
-    }
-    return [contents.build(), timers.build()]
+  /** Keys that wait for a new element (OW-3). */
+  fired(): KeyedStateSnapshot {
+    return firedState(this.#windows, this.#maxParallelism)
   }
 
   restore(restored: RestoredOperator, watermark: number): void {
@@ -110,19 +98,12 @@ export class OpenWindows {
         open = this.#make(window, watermark)
         byStart.set(window.start, open)
       }
-      open.cells.set(key, { accumulator: value })
+      open.cells.set(key, { touched: 0, accumulator: value, of: open })
     }
-    const waiting = new Map<number, Set<Key>>()
-    for (const { key, namespace, value } of restored.keyed('timers/event')) {
-      const window = windowFrom(namespace)
-      if (value !== maxTimestamp(window)) continue
-      const keys = waiting.get(window.start) ?? new Set()
-      waiting.set(window.start, keys.add(key))
-    }
+    const waits = waitingIn(restored, this.#maxParallelism)
     for (const open of byStart.values()) {
       if (open.done) continue
-      const keys = waiting.get(open.window.start)
-      const fired = [...open.cells.keys()].filter((key) => keys?.has(key) !== true)
+      const fired = [...open.cells.keys()].filter((key) => !waits(open.window, key))
       if (fired.length > 0) open.fired = new Set(fired)
     }
     this.#windows.push(...[...byStart.values()].sort((a, b) => a.window.start - b.window.start))
@@ -133,7 +114,7 @@ export class OpenWindows {
     const end = maxTimestamp(window)
     return {
       window, maxTimestamp: end, cleanup: cleanupTime(window, this.#spec), cells: new Map(),
-      done: end <= watermark, fired: undefined,
+      leftIn: Infinity, done: end <= watermark, fired: undefined,
     }
   }
 }

@@ -6,9 +6,12 @@
  * Source: Flink StreamGroupedReduceOperator, generalised to aggregates.
  */
 import type { Key } from '../graph/key.ts'
+import { shapeSchema } from '../graph/aggregate-shape.ts'
+import { ROLLING_STATE, rollingState } from '../graph/kept-states.ts'
 import { MAIN, type RollingSpec } from '../graph/operator-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import { ChangeLog, type Slot } from '../state/change-log.ts'
+import { migrationOf } from '../state/evolution/migrate.ts'
 import { IncrementalSnapshots } from '../state/incremental.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import { everythingIn, type TrackedTable } from '../state/slices.ts'
@@ -17,8 +20,6 @@ import { addCode, rowCode } from './aggregate-code.ts'
 import { guarded, handedOn, type Inline } from './inline.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { freezing } from './user-code.ts'
-
-const STATE = 'rolling'
 
 interface Cell extends Slot {
   accumulator: unknown
@@ -29,7 +30,14 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
   const { keyOf, aggregate, result } = spec
   const next = freezing(output.collector(MAIN), context)
   const cells = new Map<Key, Cell>()
-  for (const { key, value } of context.restored?.keyed(STATE) ?? []) cells.set(key, { touched: 0, accumulator: value })
+  const state = rollingState(spec)
+  const stored = context.restored?.keyedStates.find(({ name }) => name === ROLLING_STATE)
+  const migrate = stored === undefined
+    ? undefined
+    : migrationOf(stored, { operator, name: ROLLING_STATE, spec: state })
+  for (const { key, value } of context.restored?.keyed(ROLLING_STATE) ?? []) {
+    cells.set(key, { touched: 0, accumulator: migrate === undefined ? value : migrate(key, value) })
+  }
   const log = new ChangeLog<Cell>()
   const newCell = (given: unknown): Cell => {
     const key = checkKey(given, operator)
@@ -45,7 +53,7 @@ export function createRolling(spec: RollingSpec, context: OperatorContext): Oper
       return cells.size
     },
     builder: (extent) => new KeyedSnapshotBuilder({
-      name: STATE, kind: 'aggregating', version: 1, extent, maxParallelism: context.maxParallelism,
+      name: ROLLING_STATE, kind: state.kind, version: state.version, jsonSchema: shapeSchema(aggregate), extent, maxParallelism: context.maxParallelism,
     }),
     slots: () => cells.entries(),
     write(builder, key, cell) {

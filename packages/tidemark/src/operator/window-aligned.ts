@@ -2,7 +2,8 @@
  * The fast window operator: tumbling, sliding and calendar windows of event time with the default trigger,
  * no evictor and an incremental aggregate.
  *
- * Called by window.ts. Gives the same results as the general operator, and the same snapshot.
+ * Called by window.ts. Gives the same results as the general operator, and either goes on from the snapshot
+ * of the other (window-fired.ts).
  *
  *   WL-1  A record of the same slide as the one before costs two compares, one Map lookup per window
  *         and one call of `add`: no object is made, no timer is touched.
@@ -25,10 +26,14 @@ import { checkAssigner, windowStart } from '../time/window-assigner.ts'
 import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
 import { guarded, type Inline } from './inline.ts'
-import { OpenWindows, type Cell, type OpenWindow } from './open-windows.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
+import { everythingIn } from '../state/slices.ts'
+import { OpenWindows, type OpenWindow } from './open-windows.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { keyFrom } from './user-code.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
+import type { Cell, WindowCells } from './window-cells.ts'
+import { throughState } from './window-fired.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
 import { windowResults } from './window-results.ts'
 
@@ -64,7 +69,7 @@ function gridOfAssigner(assigner: AlignedAssigner): (timestamp: number) => Grid 
 }
 
 export function createAlignedWindow(spec: WindowSpec, context: OperatorContext): Operator {
-  const { operator, output, maxParallelism, restored } = context
+  const { operator, output, restored } = context
   const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind !== 'global' && assigner.kind !== 'session', 'aligned windows tumble or slide')
@@ -75,21 +80,32 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   const gridOf = gridOfAssigner(assigner)
   const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
-  const open = new OpenWindows(spec)
+  const open = new OpenWindows(spec, context.maxParallelism)
+  const { table } = open
+  const { log } = table
+  const increments = new IncrementalSnapshots([table])
   let watermark = restoredWatermark(restored)
   let bucket: OpenWindow[] = []
   /** Of the bucket: its bounds, and the cells of its last window, which is the only one of tumbling windows. */
-  const now = { low: 0, high: 0, cells: new Map<Key, Cell>() }
+  const now: { low: number; high: number; cells: Map<Key, Cell>; window: WindowCells | undefined } = {
+    low: 0, high: 0, cells: new Map(), window: undefined,
+  }
   if (restored !== undefined) open.restore(restored, watermark)
 
+  const lists = () => [watermarkState(watermark), throughState(watermark, context.keyGroups)]
   const fire = (open: OpenWindow, key: Key, cell: Cell): void => send(key, open.window, cell.accumulator)
 
   /** The first record of a key in a window: everything but the lookup. */
-  function addFirst(cells: Map<Key, Cell>, key: unknown, value: unknown): void {
-    const cell = { accumulator: create() }
+  function addFirst(of: WindowCells | undefined, given: unknown, value: unknown): void {
+    assert(of !== undefined, 'a bucket has a window')
+    const cell = { touched: 0, accumulator: create(), of }
     cell.accumulator = add(cell.accumulator, value)
-    cells.set(checkKey(key, operator), cell)
+    const key = checkKey(given, operator)
+    of.cells.set(key, cell)
+    log.created(key, cell)
   }
+
+  const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
 
   /** A record outside the bucket: finds its windows, and makes them the bucket if they allow it. */
   function addSlowly(value: unknown, timestamp: number): void {
@@ -116,7 +132,8 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     } else if (simple) {
       // `start` is now the nearest window that ended before this timestamp.
       bucket = windows
-      now.cells = (windows[0] as OpenWindow).cells
+      now.window = windows[0] as OpenWindow
+      now.cells = now.window.cells
       now.low = Math.max(last, start + sizeMs)
       now.high = Math.min(last + slideMs, (windows.at(-1) as OpenWindow).window.start + sizeMs)
     }
@@ -126,8 +143,11 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     let cell = window.cells.get(key)
     try {
       if (cell === undefined) {
-        cell = { accumulator: create() }
+        cell = { touched: 0, accumulator: create(), of: window }
         window.cells.set(key, cell)
+        log.created(key, cell)
+      } else if (cell.touched !== log.epoch) {
+        touch(key, cell)
       }
       cell.accumulator = add(cell.accumulator, value)
     } catch (thrown) {
@@ -142,8 +162,12 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
       try {
         const key = keyOf(value)
         const cell = now.cells.get(key)
-        if (cell !== undefined) cell.accumulator = add(cell.accumulator, value)
-        else addFirst(now.cells, key, value)
+        if (cell === undefined) {
+          addFirst(now.window, key, value)
+        } else {
+          if (cell.touched !== log.epoch) touch(key, cell)
+          cell.accumulator = add(cell.accumulator, value)
+        }
       } catch (thrown) {
         throw userError(thrown, operator, 'keyBy or aggregate')
       }
@@ -159,8 +183,10 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${guarded(code, `
       const ${key} = ${code.bind(keyOf)}(${value})
       const ${cell} = ${bound}.cells.get(${key})
-      if (${cell} !== undefined) { const ${accumulator} = ${cell}.accumulator; ${added} }
-      else ${code.bind(addFirst)}(${bound}.cells, ${key}, ${value})`, operator, 'keyBy or aggregate')}
+      if (${cell} !== undefined) {
+        if (${cell}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${key}, ${cell})
+        const ${accumulator} = ${cell}.accumulator; ${added}
+      } else ${code.bind(addFirst)}(${bound}.window, ${key}, ${value})`, operator, 'keyBy or aggregate')}
     } else ${code.bind(addSlowly)}(${value}, ${time})`
   }
 
@@ -169,10 +195,14 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
       try {
         const key = keyOf(value)
         for (let i = 0; i < bucket.length; i++) {
-          const { cells } = bucket[i] as OpenWindow
-          const cell = cells.get(key)
-          if (cell !== undefined) cell.accumulator = add(cell.accumulator, value)
-          else addFirst(cells, key, value)
+          const window = bucket[i] as OpenWindow
+          const cell = window.cells.get(key)
+          if (cell === undefined) {
+            addFirst(window, key, value)
+            continue
+          }
+          if (cell.touched !== log.epoch) touch(key, cell)
+          cell.accumulator = add(cell.accumulator, value)
         }
       } catch (thrown) {
         throw userError(thrown, operator, 'keyBy or aggregate')
@@ -196,6 +226,9 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => ({ keyed: open.snapshot(maxParallelism), lists: [watermarkState(watermark)] }),
+    snapshot: (checkpoint) => ({ keyed: [open.fired()], lists: lists(), slices: increments.cut(checkpoint) }),
+    look: () => ({ keyed: [...everythingIn([table]), open.fired()], lists: lists() }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }
 }

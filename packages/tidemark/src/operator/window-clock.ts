@@ -17,28 +17,21 @@ import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { Window } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
-import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
+import { everythingIn } from '../state/slices.ts'
 import { checkAssigner, makeWindow, maxTimestamp, windowStart } from '../time/window-assigner.ts'
 import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
 import { guarded, type Inline } from './inline.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
+import { CellTable, type Cell, type WindowCells } from './window-cells.ts'
+import { firedState } from './window-fired.ts'
 import { ALL_KEY } from './window-late.ts'
 import { windowResults } from './window-results.ts'
-import { namespaceOf, windowFrom, windowSnapshot } from './window-table.ts'
+import { windowFrom } from './window-table.ts'
 
 const ASK_EVERY = 32
-const TIMERS = 'timers/processing'
-
-interface Cell {
-  accumulator: unknown
-}
-
-interface ClockWindow {
-  readonly window: Window
-  readonly cells: Map<Key, Cell>
-}
 
 /** Whether `createClockWindow` may run this window. */
 export function goesByClock(spec: WindowSpec): boolean {
@@ -48,7 +41,7 @@ export function goesByClock(spec: WindowSpec): boolean {
 }
 
 export function createClockWindow(spec: WindowSpec, context: OperatorContext): Operator {
-  const { operator, output, maxParallelism, restored, processingTime } = context
+  const { operator, output, restored, processingTime } = context
   const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind === 'tumbling' && compute.kind === 'aggregate', 'windows of the clock tumble and aggregate')
@@ -58,28 +51,37 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
   const send = windowResults(spec, compute, context)
   /** By start; more than one only if the clock went back, or between the end of one and its timer. */
-  const open = new Map<number, ClockWindow>()
+  const open = new Map<number, WindowCells>()
+  const table = new CellTable(() => open.values(), context.maxParallelism)
+  const { log } = table
+  const increments = new IncrementalSnapshots([table])
   /** Of the window of the last record; `left`: how many more are taken for it before the clock is asked. */
-  const now = { left: 0, cells: new Map<Key, Cell>() }
+  const now: { left: number; cells: Map<Key, Cell>; window: WindowCells | undefined } = {
+    left: 0, cells: new Map(), window: undefined,
+  }
   let watermark = restoredWatermark(restored)
   let wakeUp: { readonly time: number; readonly cancel: () => void } | undefined
   let closed = false
   for (const { key, namespace, value } of restored?.keyed('window') ?? []) {
-    windowAt(windowFrom(namespace)).cells.set(key, { accumulator: value })
+    const of = windowAt(windowFrom(namespace))
+    of.cells.set(key, { touched: 0, accumulator: value, of })
   }
 
-  function windowAt(window: Window): ClockWindow {
+  function windowAt(window: Window): WindowCells {
     let known = open.get(window.start)
     if (known === undefined) {
-      known = { window, cells: new Map() }
+      known = { window, cells: new Map(), leftIn: Infinity }
       open.set(window.start, known)
     }
     return known
   }
 
-  function inOrder(): ClockWindow[] {
+  function inOrder(): WindowCells[] {
     return [...open.values()].sort((a, b) => a.window.start - b.window.start)
   }
+
+  /** Says of which form the snapshot is (WF-3): none has fired and is still there. */
+  const fired = () => firedState([], context.maxParallelism)
 
   function schedule(): void {
     const [first] = inOrder()
@@ -97,25 +99,34 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
     if (closed) return
     const time = processingTime.now()
     now.left = 0
-    for (const { window, cells } of inOrder()) {
+    for (const each of inOrder()) {
+      const { window, cells } = each
       if (maxTimestamp(window) > time) break
       open.delete(window.start)
+      table.forget(each)
       for (const [key, { accumulator }] of cells) send(key, window, accumulator)
     }
     schedule()
   }
 
   /** Everything but the look-up of a key that is there. */
-  function addFirst(key: unknown, value: unknown): void {
-    const cell = { accumulator: create() as unknown }
+  function addFirst(given: unknown, value: unknown): void {
+    const { window: of } = now
+    assert(of !== undefined, 'the clock was asked')
+    const cell = { touched: 0, accumulator: create() as unknown, of }
     cell.accumulator = add(cell.accumulator, value)
-    now.cells.set(checkKey(key, operator), cell)
+    const key = checkKey(given, operator)
+    of.cells.set(key, cell)
+    log.created(key, cell)
   }
+
+  const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
 
   function askClock(): void {
     const start = windowStart(processingTime.now(), offsetMs, sizeMs)
     const isNew = !open.has(start)
-    now.cells = windowAt(makeWindow(start, start + sizeMs)).cells
+    now.window = windowAt(makeWindow(start, start + sizeMs))
+    now.cells = now.window.cells
     now.left = ASK_EVERY
     if (isNew) schedule()
   }
@@ -126,8 +137,12 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
     try {
       const key = keyOf(value)
       const cell = now.cells.get(key)
-      if (cell !== undefined) cell.accumulator = add(cell.accumulator, value)
-      else addFirst(key, value)
+      if (cell === undefined) {
+        addFirst(key, value)
+      } else {
+        if (cell.touched !== log.epoch) touch(key, cell)
+        cell.accumulator = add(cell.accumulator, value)
+      }
     } catch (thrown) {
       throw userError(thrown, operator, 'keyBy or aggregate')
     }
@@ -141,8 +156,10 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
       ${bound}.left -= 1
       ${guarded(code, `const ${key} = ${code.bind(keyOf)}(${value})
         const ${cell} = ${bound}.cells.get(${key})
-        if (${cell} !== undefined) { const ${accumulator} = ${cell}.accumulator; ${added} }
-        else ${code.bind(addFirst)}(${key}, ${value})`, operator, 'keyBy or aggregate')}`
+        if (${cell} !== undefined) {
+          if (${cell}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${key}, ${cell})
+          const ${accumulator} = ${cell}.accumulator; ${added}
+        } else ${code.bind(addFirst)}(${key}, ${value})`, operator, 'keyBy or aggregate')}`
   }
 
   return {
@@ -155,17 +172,10 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
       output.watermark(next)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot() {
-      const contents = windowSnapshot('window', maxParallelism)
-      const timers = new KeyedSnapshotBuilder({ name: TIMERS, kind: 'timers', version: 1, maxParallelism })
-      for (const { window, cells } of inOrder()) {
-        for (const [key, { accumulator }] of cells) {
-          contents.put(key, namespaceOf(window), accumulator)
-          timers.put(key, namespaceOf(window), maxTimestamp(window))
-        }
-      }
-      return { keyed: [contents.build(), timers.build()], lists: [watermarkState(watermark)] }
-    },
+    snapshot: (checkpoint) => ({ keyed: [fired()], lists: [watermarkState(watermark)], slices: increments.cut(checkpoint) }),
+    look: () => ({ keyed: [...everythingIn([table]), fired()], lists: [watermarkState(watermark)] }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
     close() {
       closed = true
       wakeUp?.cancel()

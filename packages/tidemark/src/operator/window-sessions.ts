@@ -21,8 +21,11 @@ import { checkAssigner, makeWindow } from '../time/window-assigner.ts'
 import { addCode } from './aggregate-code.ts'
 import { userError } from './errors.ts'
 import { guarded, type Inline } from './inline.ts'
-import { NOTHING, OpenSessions, type Session } from './open-sessions.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
+import { everythingIn } from '../state/slices.ts'
+import { OpenSessions, type Session } from './open-sessions.ts'
 import type { Operator, OperatorContext } from './operator.ts'
+import { NOTHING } from './session-form.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
 import { windowResults } from './window-results.ts'
@@ -35,7 +38,7 @@ export function isPlainSession({ assigner, trigger, evictor, compute }: WindowSp
 }
 
 export function createSessionWindow(spec: WindowSpec, context: OperatorContext): Operator {
-  const { operator, output, maxParallelism, restored } = context
+  const { operator, output, restored } = context
   const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind === 'session' && compute.kind === 'aggregate', 'plain sessions aggregate')
@@ -47,8 +50,9 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
   const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
-  const open = new OpenSessions(gap, spec.latenessMs)
-  const { latest } = open
+  const open = new OpenSessions(gap, spec.latenessMs, context.maxParallelism)
+  const { latest, log } = open
+  const increments = new IncrementalSnapshots([open])
   let watermark = restoredWatermark(restored)
   if (restored !== undefined) open.restore(restored)
 
@@ -77,6 +81,7 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
   function addSlowly(given: unknown, value: unknown, timestamp: number): void {
     const key = checkKey(given, operator)
     requireTimestamp(timestamp, operator)
+    open.touch(key)
     const end = timestamp + gap
     let session = open.joined(key, timestamp, end, mergeOf)
     if (session === undefined) {
@@ -94,6 +99,8 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
     open.changed(session)
   }
 
+  const touch = (session: Session): void => log.touch(session.key, session)
+
   const inline: Inline = (code, value, time) => {
     const [key, session, end, accumulator] = [code.local(), code.local(), code.local(), code.local()]
     const added = addCode(aggregate, code, accumulator, value, (after) => `${session}.accumulator = ${after}`)
@@ -102,6 +109,7 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
       const ${session} = ${code.bind(latest)}.get(${key})
       if (${session} !== undefined && ${session}.plain &&
         ${time} >= ${session}.start && ${time} <= ${session}.end) {
+        if (${session}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${session})
         const ${end} = ${time} + ${gap}
         if (${end} > ${session}.end) ${session}.end = ${end}
         const ${accumulator} = ${session}.accumulator
@@ -123,6 +131,7 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
         addSlowly(key, value, timestamp)
         return
       }
+      if (session.touched !== log.epoch) touch(session)
       const end = timestamp + gap
       if (end > session.end) session.end = end
       addTo(session, value)
@@ -134,6 +143,9 @@ export function createSessionWindow(spec: WindowSpec, context: OperatorContext):
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => ({ keyed: open.snapshot(maxParallelism), lists: [watermarkState(watermark)] }),
+    snapshot: (checkpoint) => ({ keyed: [], lists: [watermarkState(watermark)], slices: increments.cut(checkpoint) }),
+    look: () => ({ keyed: everythingIn([open]), lists: [watermarkState(watermark)] }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }
 }

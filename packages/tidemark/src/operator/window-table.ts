@@ -9,7 +9,7 @@
 import type { Key } from '../graph/key.ts'
 import type { Window } from '../graph/window-spec.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
-import type { KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
+import type { Extent, KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
 
 interface Slot<V> {
   readonly window: Window
@@ -68,8 +68,8 @@ export class WindowTable<V> {
   }
 }
 
-export function windowSnapshot(name: string, maxParallelism: number): KeyedSnapshotBuilder {
-  return new KeyedSnapshotBuilder({ name, kind: 'window', version: 1, maxParallelism })
+export function windowSnapshot(name: string, maxParallelism: number, extent: Extent = 'whole'): KeyedSnapshotBuilder {
+  return new KeyedSnapshotBuilder({ name, kind: 'window', version: 1, extent, maxParallelism })
 }
 
 export const namespaceOf = (window: Window): readonly [number, number] => [window.start, window.end]

@@ -69,6 +69,11 @@ export class ChangeLog<S extends Slot = Slot> {
   removed(key: Key, slot: S): void {
     if (slot.touched !== this.epoch) this.#beforeChange?.(key, slot)
     slot.touched = GONE
+    this.left(key, slot)
+  }
+
+  /** The slot has left the table, which knows that it has (TrackedTable.hasLeft), and will not change any more. */
+  left(key: Key, slot: S): void {
     if (!this.#cut) return
     this.#changes.goneKeys.push(key)
     this.#changes.goneSlots.push(slot)

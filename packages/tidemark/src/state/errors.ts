@@ -15,7 +15,8 @@ export const E032_STATE_CHANGED = defineError<{
   why: () => 'What was stored would be read as something else.',
   fix: (d) => [
     `declare "${d.state}" as ${d.stored} state again`,
-    'give the new state another name; the old one is then left behind',
+    `carry it over: fromKind(former, stored) in the options of "${d.state}" makes the new from the old`,
+    'give the new state another name, and let go of the old one with --allow-dropped',
   ],
 })
 
@@ -64,5 +65,63 @@ export const E062_NO_CURRENT_KEY = defineError<{ readonly state: string }>({
   fix: () => [
     'use state only inside onRecord and onTimer, synchronously: not in a promise or a kept callback',
     'call keyBy before process',
+  ],
+})
+
+interface Versions {
+  readonly operator: string
+  readonly state: string
+  /** Of what is stored. */
+  readonly from: number
+  /** Of the declaration. */
+  readonly to: number
+}
+
+export const E138_NEWER_STATE = defineError<Versions>({
+  code: 'E138',
+  kind: 'state',
+  retryable: false,
+  title: 'State was written by a newer version of the job',
+  what: (d) =>
+    `The checkpoint holds version ${d.from} of "${d.state}" of "${d.operator}"; this job knows it up to version ${d.to}.`,
+  why: () => 'What a later version means is unknown here, and nothing is guessed.',
+  fix: () => [
+    'run the version of the job that wrote the checkpoint, or a later one',
+    'to go back for good, begin from a savepoint that was taken before the change: run --from PATH',
+  ],
+})
+
+export const E139_NO_UPGRADE = defineError<Versions>({
+  code: 'E139',
+  kind: 'state',
+  retryable: false,
+  title: 'State is of an older version, and nothing says how to upgrade it',
+  what: (d) =>
+    `The checkpoint holds version ${d.from} of "${d.state}" of "${d.operator}"; ` +
+    `this job declares version ${d.to} without an upgrade.`,
+  why: () => 'Values of the old meaning would be read as if they had the new one.',
+  fix: (d) => [
+    `say how: { version: ${d.to}, upgrade: (from, value) => … } or upgrade: evolve({ ${d.from + 1}: [evolve.add(…)] })`,
+    `if the meaning is the same after all, declare version ${d.from} again`,
+  ],
+})
+
+export const E168_UPGRADE_FAILED = defineError<Versions & {
+  /** As it is written on a command line: `JFK`, `7n`; of a map with the key inside. */
+  readonly key: string
+  /** A clause: `it threw Error: no currency`, `it gave undefined`. */
+  readonly problem: string
+}>({
+  code: 'E168',
+  kind: 'state',
+  retryable: false,
+  title: 'A stored value could not be upgraded',
+  what: (d) =>
+    `The value of key ${d.key} in "${d.state}" of "${d.operator}" could not be brought from version ${d.from} ` +
+    `to ${d.to}: ${d.problem}.`,
+  why: () => 'Nothing was changed: the checkpoint is as it was, and the version of the job that wrote it goes on from it.',
+  fix: () => [
+    'correct the upgrade or the schema, and start again with the same command',
+    'try it without running the job: tidemark check <file> --against <dir>',
   ],
 })

@@ -10,6 +10,7 @@
  *   KB-3  `restore` then `snapshot` gives equal digests, whatever the parallelism was.
  *   KB-4  What was restored under a name that is never declared stays in `unclaimed`, so that nobody
  *         loses state without a word.
+ *   KB-5  What is restored is of the declared version when `restore` and `declare` have returned (EV-1).
  */
 import { assert, assertNever } from '../base/assert.ts'
 import type { CheckpointId } from '../base/ids.ts'
@@ -17,7 +18,7 @@ import type { Key } from '../graph/key.ts'
 import type {
   AggregatingStateSpec, ListStateSpec, MapStateSpec, ReducingStateSpec, StateSpec, ValueStateSpec,
 } from '../graph/state-spec.ts'
-import { E032_STATE_CHANGED } from './errors.ts'
+import { migrationOf, storedFor } from './evolution/migrate.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from './handles.ts'
 import { IncrementalSnapshots } from './incremental.ts'
 import { ListCells } from './list-state.ts'
@@ -28,6 +29,8 @@ import { everythingIn } from './slices.ts'
 import type { KeyedStateSnapshot, RestoredOperator, SnapshotSlices } from './snapshot.ts'
 
 export interface KeyedBackendInit {
+  /** For errors. */
+  readonly operator?: string
   readonly maxParallelism: number
   /** Processing time, wall ms; decides what has expired. */
   readonly now: () => number
@@ -36,6 +39,9 @@ export interface KeyedBackendInit {
   readonly mapLimit?: number
 }
 
+/** At each cut; about a tenth of a millisecond. */
+const SWEPT_ENTRIES = 1024
+
 type AnyCells = ValueCells | ListCells | MapCells | ReducingCells | AggregatingCells
 export type AnyStateHandle =
   | ValueState<unknown> | ListState<unknown> | MapState<Key, unknown>
@@ -43,6 +49,7 @@ export type AnyStateHandle =
 
 export class KeyedBackend {
   readonly #context: StateContext
+  readonly #operator: string
   readonly #states = new Map<string, AnyCells>()
   /** Entries for states still to be declared; let go at the first snapshot, they can be large. */
   #restored: RestoredOperator | undefined
@@ -52,7 +59,8 @@ export class KeyedBackend {
   #sealed = false
 
   constructor(init: KeyedBackendInit) {
-    const { now, freeze, mapLimit, maxParallelism } = init
+    const { now, freeze, mapLimit, maxParallelism, operator = '' } = init
+    this.#operator = operator
     this.#context = { currentKey: undefined, now, freeze, mapLimit, maxParallelism }
   }
 
@@ -66,8 +74,8 @@ export class KeyedBackend {
   }
 
   /**
-   * Once per name, before the first snapshot; before or after `restore`. E032 if the checkpoint holds
-   * another kind of state under that name.
+   * Once per name, before the first snapshot; before or after `restore`. Throws E032, E138, E139, E168 if what
+   * the checkpoint holds under that name, or a former one, cannot become what is declared.
    */
   declare(name: string, spec: ValueStateSpec): ValueState<unknown>
   declare(name: string, spec: ListStateSpec): ListState<unknown>
@@ -80,7 +88,7 @@ export class KeyedBackend {
     assert(!this.#sealed, 'states are declared before the first snapshot')
     const cells = createCells(name, spec, this.#context)
     this.#states.set(name, cells)
-    if (this.#restored !== undefined) load(cells, this.#restored)
+    if (this.#restored !== undefined) this.#load(cells, this.#restored)
     return cells
   }
 
@@ -91,10 +99,14 @@ export class KeyedBackend {
     return [...cells.storedKeys()]
   }
 
-  /** The states as of now, to be encoded beside processing; only what changed, where that is enough. */
+  /**
+   * The states as of now, to be encoded beside processing; only what changed, where that is enough. What has expired
+   * is swept out here, some entries at a time (TC-5), so that keys which are never touched again go, too.
+   */
   cut(checkpoint: CheckpointId): SnapshotSlices {
     this.#seal()
     this.#increments ??= new IncrementalSnapshots([...this.#states.values()])
+    for (const cells of this.#states.values()) cells.sweep(SWEPT_ENTRIES)
     return this.#increments.cut(checkpoint)
   }
 
@@ -118,14 +130,26 @@ export class KeyedBackend {
     assert(this.#restored === undefined && !this.#sealed, 'a backend is restored once, at first')
     this.#restored = restored
     this.#restoredStates = restored.keyedStates
-    for (const cells of this.#states.values()) load(cells, restored)
+    for (const cells of this.#states.values()) this.#load(cells, restored)
   }
 
   /** Names of restored states of users that nothing has declared. */
   unclaimed(): readonly string[] {
+    const claimed = [...this.#states].map(([name, { spec }]) => storedFor(this.#restoredStates, name, spec)?.name)
     return this.#restoredStates
-      .filter(({ name, kind }) => kind !== 'timers' && kind !== 'window' && !this.#states.has(name))
+      .filter(({ name, kind }) => kind !== 'timers' && kind !== 'window' && !claimed.includes(name))
       .map(({ name }) => name)
+  }
+
+  #load(cells: AnyCells, restored: RestoredOperator): void {
+    const { name, spec } = cells
+    const stored = storedFor(restored.keyedStates, name, spec)
+    if (stored === undefined) return
+    const migrate = migrationOf(stored, { operator: this.#operator, name, spec })
+    for (const { key, value } of restored.keyed(stored.name)) {
+      const held = migrate === undefined ? value : migrate(key, value)
+      if (held !== undefined) cells.put(key, held, stored.stamped === true)
+    }
   }
 
   #seal(): void {
@@ -149,14 +173,4 @@ function createCells(name: string, spec: StateSpec, context: StateContext): AnyC
     default:
       return assertNever(spec, 'kind of state')
   }
-}
-
-function load(cells: AnyCells, restored: RestoredOperator): void {
-  const stored = restored.keyedStates.find(({ name }) => name === cells.name)
-  if (stored === undefined) return
-  if (stored.kind !== cells.spec.kind) {
-    throw E032_STATE_CHANGED({ state: cells.name, stored: stored.kind, declared: cells.spec.kind })
-  }
-
-  for (const { key, value } of restored.keyed(cells.name)) cells.put(key, value, stored.stamped === true)
 }

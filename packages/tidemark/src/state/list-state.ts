@@ -38,6 +38,11 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
     return alive.length === 0 ? undefined : alive.map((item) => this.dumpOne(item))
   }
 
+  /** The newest item is the last one. */
+  protected override hasLive(cell: unknown[]): boolean {
+    return cell.findLastIndex((item) => this.alive(item)) >= 0
+  }
+
   protected override dumpAll(cell: unknown[]): unknown {
     return this.stamped ? cell.map((item) => this.dumpOne(item)) : cell
   }

@@ -76,6 +76,11 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     return stored.size === 0 ? undefined : stored
   }
 
+  protected override hasLive(cell: Entries): boolean {
+    for (const wrapped of cell.values()) if (this.alive(wrapped)) return true
+    return false
+  }
+
   protected override dumpAll(cell: Entries): unknown {
     return this.stamped ? new Map([...cell].map(([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell
   }

@@ -41,8 +41,8 @@ export function restoreOperator(segments: readonly DecodedSegment[], place: Rest
   const lists = collectLists(ordered, place)
   return {
     keyed: (name) => entriesOf(keyed.get(name)?.groups ?? []),
-    keyedStates: [...keyed.values()].map(({ described: { name, kind, version, stamped } }) => ({
-      name, kind, version, ...(stamped === true ? { stamped } : {}),
+    keyedStates: [...keyed.values()].map(({ described: { name, kind, version, stamped, jsonSchema } }) => ({
+      name, kind, version, ...(stamped === true ? { stamped } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
     })),
     list: (name) => lists.get(name) ?? [],
   }
@@ -55,7 +55,8 @@ function collectKeyed(segments: readonly DecodedSegment[], range: KeyGroupRange)
     for (const state of segment.snapshot.keyed) {
       const owned = states.get(state.name) ?? { described: state, groups: [] }
       states.set(state.name, owned)
-      if (owned.described.kind !== state.kind || owned.described.stamped !== state.stamped) {
+      const { kind, stamped, version } = owned.described
+      if (kind !== state.kind || stamped !== state.stamped || version !== state.version) {
         throw disagreement(segment, `state "${state.name}" is described differently by two subtasks`)
       }
       for (const group of state.groups) {

@@ -9,6 +9,10 @@ abstract class SingleCells extends StateCells {
     return this.alive(cell) ? this.dumpOne(cell) : undefined
   }
 
+  protected override hasLive(cell: unknown): boolean {
+    return this.alive(cell)
+  }
+
   protected override dumpAll(cell: unknown): unknown {
     return this.dumpOne(cell)
   }

@@ -23,12 +23,16 @@ export interface TrackedTable {
   readonly log: Pick<ChangeLog, 'epoch' | 'cut' | 'written'>
   /** Empty, with name and kind of the state. */
   builder(extent: Extent): KeyedSnapshotBuilder
-  /** Live: entries that are added meanwhile may be among them. */
+  /** Of the entries there are now; those that are added meanwhile may be among them. */
   slots(): Iterator<readonly [Key, Slot]>
   /** Encodes one entry; false if nothing of it is alive, which only a base asks for. */
   write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean
   /** Lets go of an entry of which nothing is alive. */
   drop(key: Key): void
+  /** Absent: entries have none. */
+  namespaceOf?(slot: Slot): unknown
+  /** True: the entry had left the table when this epoch was cut, though its mark does not say so. */
+  hasLeft?(slot: Slot, epoch: number): boolean
 }
 
 /** All there is, at once, without being a cut: nothing is marked, and no list of changes is taken. */
@@ -63,7 +67,7 @@ export class Slices implements SnapshotSlices {
   /** Of changes: what was removed comes first, of all tables. */
   #removing = true
   #at = 0
-  #iterator: Iterator<readonly [Key, Slot]> | undefined
+  #iterators: readonly Iterator<readonly [Key, Slot]>[] = []
   #done = false
   #error: { readonly thrown: unknown } | undefined
 
@@ -77,6 +81,7 @@ export class Slices implements SnapshotSlices {
   }
 
   ofEverything(): this {
+    this.#iterators = this.#tables.map((table) => table.slots())
     return this
   }
 
@@ -124,14 +129,12 @@ export class Slices implements SnapshotSlices {
       this.#finish()
       return
     }
-    this.#iterator ??= table.slots()
-    const { done, value } = this.#iterator.next()
-    if (done === true) {
+    const next = this.#iterators[this.#table]?.next()
+    if (next === undefined || next.done === true) {
       this.#table += 1
-      this.#iterator = undefined
       return
     }
-    const [key, slot] = value
+    const [key, slot] = next.value
     const epoch = this.#epochs[this.#table] as number
     // Changed since, and encoded then; or new since.
     if (slot.touched > epoch || slot.touched === -epoch) return
@@ -146,7 +149,8 @@ export class Slices implements SnapshotSlices {
       this.#removing = false
       this.#table = 0
     } else if (this.#at < changes.goneKeys.length) {
-      this.#builder(this.#table).remove(changes.goneKeys[this.#at] as Key, undefined)
+      const namespace = this.#tables[this.#table]?.namespaceOf?.(changes.goneSlots[this.#at] as Slot)
+      this.#builder(this.#table).remove(changes.goneKeys[this.#at] as Key, namespace)
       this.#at += 1
     } else {
       this.#table += 1
@@ -170,7 +174,9 @@ export class Slices implements SnapshotSlices {
     this.#at += 1
     const epoch = this.#epochs[this.#table] as number
     if (slot.touched === GONE || slot.touched > epoch || slot.touched === -epoch) return
-    this.#tables[this.#table]?.write(this.#builder(this.#table), key, slot, 'as it is')
+    const table = this.#tables[this.#table] as TrackedTable
+    if (table.hasLeft?.(slot, epoch) === true) return
+    table.write(this.#builder(this.#table), key, slot, 'as it is')
     slot.touched = -epoch
   }
 

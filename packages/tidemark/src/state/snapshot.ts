@@ -90,16 +90,14 @@ export interface KeyedEntry {
   readonly value: unknown
 }
 
+/** What a snapshot says of a keyed state, besides its entries. */
+export type StoredDescription = Pick<KeyedStateSnapshot, 'name' | 'kind' | 'version' | 'stamped' | 'jsonSchema'>
+
 /** What an operator gets back: only entries whose key group it owns, list items as redistributed. */
 export interface RestoredOperator {
   /** Entries in stored order; empty if the snapshot has no such state. */
   keyed(name: string): Iterable<KeyedEntry>
-  /** Names and versions of keyed states present. */
-  readonly keyedStates: readonly {
-    readonly name: string
-    readonly kind: string
-    readonly version: number
-    readonly stamped?: boolean
-  }[]
+  /** Keyed states present, as their writer described them. */
+  readonly keyedStates: readonly StoredDescription[]
   list(name: string): readonly unknown[]
 }

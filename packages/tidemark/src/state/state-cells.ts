@@ -8,9 +8,12 @@
  *   TC-2  An empty cell is not kept, so equal state means equal entries.
  *   TC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
  *   TC-4  A cell changes only through `writable`, `setCell` and `clear`, so that the log knows of it before.
+ *   TC-5  With a TTL a cell of which nothing is alive goes although nobody asks for its key again: `sweep` goes round
+ *         all cells, some at a time, and on where it finds many dead ones (as Redis expires keys).
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { isStreamError } from '../base/errors.ts'
+import { shapeSchema } from '../graph/aggregate-shape.ts'
 import type { Key } from '../graph/key.ts'
 import type { StateSpec } from '../graph/state-spec.ts'
 import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
@@ -23,6 +26,8 @@ import { KeyMap } from './key-map.ts'
 import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
 import type { TrackedTable } from './slices.ts'
 import type { Extent } from './snapshot.ts'
+
+const MOST_ROUNDS = 16
 
 /** Shared by all states of one operator. */
 export interface StateContext {
@@ -61,6 +66,8 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   readonly #context: StateContext
   readonly #cells: KeyMap<CellSlot<C>>
   readonly #ttlMs: number | undefined
+  /** Where the next `sweep` goes on; undefined: at the beginning. */
+  #sweeping: Iterator<[Key, CellSlot<C>]> | undefined
 
   constructor(name: string, spec: StateSpec, context: StateContext) {
     this.name = name
@@ -87,8 +94,37 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     this.#cells.delete(key)
   }
 
+  /**
+   * TC-5: visits `entries` cells, and as many again while a quarter of them is dead, up to `MOST_ROUNDS` times.
+   * Returns how many went.
+   */
+  sweep(entries: number): number {
+    if (this.#ttlMs === undefined) return 0
+    let gone = 0
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const before = gone
+      for (let left = entries; left > 0; left--) {
+        const next = (this.#sweeping ??= this.#cells.entries()).next()
+        if (next.done === true) {
+          this.#sweeping = undefined
+          return gone
+        }
+        const [key, slot] = next.value
+        if (this.hasLive(slot.cell)) continue
+        this.log.removed(key, slot)
+        this.#cells.delete(key)
+        gone += 1
+      }
+      if ((gone - before) * 4 < entries) break
+    }
+    return gone
+  }
+
   /** What is stored of a cell; undefined if nothing of it is alive. */
   protected abstract dump(cell: C): unknown
+
+  /** `dump` gives something; without making it. */
+  protected abstract hasLive(cell: C): boolean
 
   /** The same, with what has expired. */
   protected abstract dumpAll(cell: C): unknown
@@ -110,7 +146,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return new KeyedSnapshotBuilder({
       name, kind: spec.kind, version: spec.version, stamped, extent,
       // The schema of an aggregating state describes what is added, not what is stored.
-      jsonSchema: spec.kind === 'aggregating' ? undefined : jsonSchemaOf(spec.schema),
+      jsonSchema: spec.kind === 'aggregating' ? shapeSchema(spec.aggregate) : jsonSchemaOf(spec.schema),
       maxParallelism: this.#context.maxParallelism,
     })
   }

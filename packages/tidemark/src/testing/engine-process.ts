@@ -25,6 +25,7 @@ export interface EngineProcessInit {
   readonly options: TaskOptions
   readonly number: number
   readonly probe: Probe
+  readonly allowDropped?: readonly string[]
   onCheckpoint(id: CheckpointId): void
   onCheckpointFailed(id: CheckpointId, reason: string, error: StreamError | undefined): void
   onRestart(error: StreamError): void
@@ -48,6 +49,7 @@ export class EngineProcess {
     const carry = init.carry ?? ((_message, deliver) => deliver())
     this.#supervisor = new JobSupervisor({
       graph, ports, directory: STATE, engine: 'testing', pid: init.number, host: 'testing', fresh: false,
+      ...(init.allowDropped === undefined ? {} : { allowDropped: init.allowDropped }),
       onStarted: () => {},
       onCheckpoint: ({ id }) => init.onCheckpoint(id),
       onCheckpointFailed: (id, reason, error) => init.onCheckpointFailed(id, reason, error),

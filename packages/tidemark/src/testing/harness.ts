@@ -41,6 +41,8 @@ export interface HarnessOptions {
   readonly parallelism?: number
   /** Settings as by `-c key=value`; of the engine's those about checkpoints and restarts are the harness's own. */
   readonly config?: Readonly<Record<string, string>>
+  /** What of a checkpoint may be dropped, as by `--allow-dropped`: `operator`, or `operator/state`. */
+  readonly allowDropped?: readonly string[]
   /** Processing time at the start. Default 0, that is 1970. */
   readonly now?: number | Date
 }
@@ -63,6 +65,7 @@ const CHECKPOINT = {
 export class Harness {
   readonly #job: Job
   readonly #config: Readonly<Record<string, string>>
+  readonly #allowDropped: readonly string[]
   readonly #feeds = new Map<string, Feed>()
   readonly #recorders = new Map<string, Recorder>()
   readonly #timed = new Set<string>()
@@ -79,6 +82,7 @@ export class Harness {
   constructor(job: Job, options: HarnessOptions) {
     this.#job = job
     this.#config = options.config ?? {}
+    this.#allowDropped = options.allowDropped ?? []
     this.#parallelism = options.parallelism
     const { now = 0 } = options
     this.#loop = new ManualLoop(typeof now === 'number' ? now : now.getTime())
@@ -266,6 +270,7 @@ export class Harness {
     this.#processes += 1
     const storage = this.#disk.mount()
     this.#process = new EngineProcess({
+      allowDropped: this.#allowDropped,
       graph: this.#graph, loop: this.#loop, storage, options: OPTIONS, number: this.#processes,
       random: steady(this.#processes),
       probe: (step) => {

@@ -9,6 +9,7 @@ import type { OpenCheckpoint } from '../../src/checkpoint/inspection/operator-pa
 import { countState, getState, queryState } from '../../src/checkpoint/inspection/query-state.ts'
 import { fromTaggedJson, toTaggedJson } from '../../src/checkpoint/inspection/tagged-json.ts'
 import type { Storage } from '../../src/base/ports.ts'
+import { showCheckpoint } from '../../src/checkpoint/inspect.ts'
 import { checkpointFile } from '../../src/checkpoint/layout.ts'
 import type { Key } from '../../src/graph/key.ts'
 import { keyGroupRange } from '../../src/graph/key-groups.ts'
@@ -409,5 +410,29 @@ describe('what cannot be read', () => {
     }
     expect(collecting('latest')).toEqual([{ key: 'a', value: 2 }])
     expect(failureOf(() => collecting('1'))).toMatchObject({ code: 'E143', retryable: true })
+  })
+})
+
+describe('counts of increments', () => {
+  test('an entry that several increments hold counts once, one that went not at all, and what files hold is said beside', () => {
+    const directory = new StateDirectory()
+    const lists = [{ name: 'l', redistribute: 'split' as const, subtask: 0, items: [1, 2] }]
+    const changed = (id: number, entries: readonly (readonly [Key, unknown])[], removed: readonly Key[] = []): void => {
+      const state = { name: 's', entries: entries.map(([key, value]) => [key, undefined, value] as const), removed, extent: 'changes' as const }
+      directory.write(id, [{ name: 'op', states: [state], lists }], MAX, id - 1)
+    }
+    directory.write(1, [plain([['a', 1], ['b', 1], ['c', 1]], { lists })])
+    changed(2, [['a', 2], ['d', 2]], ['b'])
+    changed(3, [['a', 3]])
+    const states = run(listStates(directory.open('3'))).operators[0]?.states
+    expect(states).toMatchObject([{ name: 's', entries: 3, records: 6 }, { name: 'l', entries: 2 }])
+    expect(states?.[1]).not.toHaveProperty('records')
+    expect(run(showCheckpoint(directory.storage, DIR, '3', 0)).operators[0]?.states).toMatchObject([{ entries: 3, records: 6 }, { entries: 2 }])
+    expect(run(listStates(directory.open('1'))).operators[0]?.states[0]).not.toHaveProperty('records')
+    expect(run(countState(directory.open('3'), 'op', 's', {}))).toEqual({ entries: 3, keys: 3 })
+    expect(run(countState(directory.open('3'), 'op', 'l', {}))).toEqual({ entries: 2 })
+    // What cannot be read is not counted: so many at most.
+    run(directory.storage.unlink(checkpointFile(DIR, 1, 'e1-p1.state')))
+    expect(run(showCheckpoint(directory.storage, DIR, '3', 0)).operators[0]?.states[0]).toMatchObject({ entries: 6, atMost: true })
   })
 })

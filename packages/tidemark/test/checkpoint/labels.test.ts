@@ -66,7 +66,7 @@ describe('labels', () => {
   test('GC-6 a checkpoint with a label is kept, and goes when the label has gone', () => {
     const directory = three()
     label(directory, 1, 'keep')
-    expect(collect(directory)).toMatchObject({ kind: 'done', deletedManifests: 1 })
+    expect(collect(directory)).toMatchObject({ kind: 'done', deleted: { manifests: [2] } })
     expect(present(directory)).toEqual([1, 3])
     expect(run(listCheckpoints(directory.storage, DIR, 0)).checkpoints[0]).toMatchObject({ id: 1, labels: ['keep'] })
     run(removeLabel(directory.storage, DIR, 'keep'))
@@ -95,7 +95,7 @@ describe('labels', () => {
       given = true
       label(directory, 1, 'late')
     })
-    expect(collect(directory, late)).toMatchObject({ deletedManifests: 1, deletedFiles: 1 })
+    expect(collect(directory, late)).toMatchObject({ deleted: { manifests: [2], files: [{ checkpoint: 2 }] } })
     expect(present(directory)).toEqual([1, 3])
     expect(directory.open('@late').manifest.checkpoint).toBe(1)
   })

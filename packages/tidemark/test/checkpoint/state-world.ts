@@ -6,14 +6,14 @@ import { commitManifest } from '../../src/checkpoint/commit-manifest.ts'
 import { CheckpointFiles } from '../../src/checkpoint/files.ts'
 import { withCheckpoints } from '../../src/checkpoint/inspection/open.ts'
 import type { OpenCheckpoint } from '../../src/checkpoint/inspection/operator-parts.ts'
-import { ENUMERATOR_SUBTASK, type Manifest } from '../../src/checkpoint/manifest.ts'
+import { ENUMERATOR_SUBTASK, writerOf, type FileEntry, type Manifest } from '../../src/checkpoint/manifest.ts'
 import type { Key } from '../../src/graph/key.ts'
 import { keyGroupRange } from '../../src/graph/key-groups.ts'
 import { keyGroupOf } from '../../src/record/key-codec.ts'
 import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
 import { encodeSegment } from '../../src/state/snapshot-format.ts'
 import type { OpenedDirectory } from '../../src/checkpoint/open.ts'
-import type { KeyedStateSnapshot, ListStateSnapshot } from '../../src/state/snapshot.ts'
+import type { Extent, KeyedStateSnapshot, ListStateSnapshot } from '../../src/state/snapshot.ts'
 import { DIR, opened, opening, run, World } from './world.ts'
 
 export interface StateContent {
@@ -22,6 +22,10 @@ export interface StateContent {
   readonly stamped?: boolean
   readonly jsonSchema?: unknown
   readonly entries: readonly (readonly [key: Key, namespace: unknown, value: unknown])[]
+  /** Default 'whole'; 'changes' with `onto` of `write`. */
+  readonly extent?: Extent
+  /** Of changes: keys that went. */
+  readonly removed?: readonly Key[]
 }
 
 export interface OperatorContent {
@@ -45,19 +49,24 @@ export class StateDirectory {
     this.#opened = opened(opening(this.world, this.storage))
   }
 
-  write(id: number, operators: readonly OperatorContent[], maxParallelism = 128): CheckpointId {
+  /** `onto`: an earlier one that this goes on top of. */
+  write(id: number, operators: readonly OperatorContent[], maxParallelism = 128, onto?: number): CheckpointId {
     const checkpoint = checkpointId(id)
     const ports = this.world.ports(this.storage)
     const { epoch, jobId, start: { lineage } } = this.#opened
     const files = new CheckpointFiles({ ports, directory: DIR, epoch, process: `p${id}` })
-    const segments = operators.flatMap((operator) => this.#segments(files, checkpoint, operator, maxParallelism))
+    const base = onto === undefined ? undefined : this.open(String(onto)).manifest
+    const earlier = <T extends FileEntry | StateSegment>(of: readonly T[]): T[] =>
+      base === undefined ? [] : of.map((each) => ({ ...each, checkpoint: writerOf(base, each) }))
+    const own = operators.flatMap((operator) => this.#segments(files, checkpoint, operator, maxParallelism))
+    const segments = [...earlier(base?.segments ?? []), ...own]
     const file = run(files.seal(checkpoint))
     const manifest: Manifest = {
       checkpoint, epoch, lineage, restoredFrom: null, jobId, job: 'beads', engine: '0.1.0',
       kind: 'checkpoint', finished: false, triggeredAtMs: 1, completedAtMs: 2, tookMs: 1, parallelism: 2, maxParallelism,
       vertices: operators.map(({ name, kind, parallelism }, index) =>
         ({ index, name, parallelism: parallelism ?? 1, operators: [{ name, kind: kind ?? 'process' }] })),
-      finishedVertices: [], finishedSubtasks: [], files: file === undefined ? [] : [file], segments, subtasks: [],
+      finishedVertices: [], finishedSubtasks: [], files: [...(file === undefined ? [] : [file]), ...earlier(base?.files ?? [])], segments, subtasks: [],
       counts: { entries: 0, bytes: 0, subtasks: 0 },
     }
     const outcome = run(commitManifest(ports, DIR, manifest))
@@ -87,10 +96,12 @@ export class StateDirectory {
         const group = keyGroupOf(key, maxParallelism)
         return range !== undefined && group >= range.start && group <= range.end
       }
-      const built = (operator.states ?? []).map(({ name, kind, stamped, jsonSchema, entries }) => {
+      const built = (operator.states ?? []).map(({ name, kind, stamped, jsonSchema, entries, extent, removed }) => {
         const builder = new KeyedSnapshotBuilder({
           name, kind: kind ?? 'value', version: 1, maxParallelism, jsonSchema, ...(stamped === true ? { stamped } : {}),
+          ...(extent === undefined ? {} : { extent }),
         })
+        for (const key of removed ?? []) if (own(key)) builder.remove(key, undefined)
         for (const [key, namespace, value] of entries) if (own(key)) builder.put(key, namespace, value)
         return builder.build()
       })

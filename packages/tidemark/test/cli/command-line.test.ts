@@ -16,12 +16,13 @@ describe('the command line', () => {
     const { exitCode, stdout, stderr } = await runCli([])
     expect(exitCode).toBe(0)
     expect(stderr).toBe('')
-    for (const command of ['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version']) {
+    for (const command of ['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'checkpoint prune', 'rescale', 'state edit', 'version']) {
       expect(stdout).toContain(`tidemark ${command}`)
     }
   })
 
-  test.each(['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'version'])(
+  test.each(['run', 'top', 'graph', 'checkpoint list', 'checkpoint show', 'checkpoint verify', 'checkpoint gc', 'checkpoint prune',
+    'rescale', 'state edit', 'state import', 'version'])(
     'CL-1 the help of %s has an example',
     async (command) => {
       const { exitCode, stdout } = await runCli([...command.split(' '), '--help'])

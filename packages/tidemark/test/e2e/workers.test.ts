@@ -90,6 +90,16 @@ test.each([
   expect(lines).toEqual(expected())
 }, MINUTE_MS)
 
+test('WP-3: in a job that has run for a while, the thread that replaces a dead one had loaded the job file before', async () => {
+  const journal = join(directory, 'journal')
+  const { exitCode, events, lines } = await run(
+    THREADS, { death: 'exit', at: '40000', slowUs: '125' }, { DEADLY_JOURNAL: journal })
+  expect(events.filter(({ kind }) => kind === 'restarting').length).toBe(1)
+  expect(exitCode).toBe(0)
+  expect(lines).toEqual(expected())
+  expect(readFileSync(journal, 'utf8').split('\n').slice(0, 5)).toEqual(['loaded', 'loaded', 'loaded', 'died', 'again'])
+}, MINUTE_MS)
+
 // Only so many successors: one that has two commits to repeat would die at its second for ever.
 test.each(['task.ack.sent@3x4', 'commit.begin@2x4', 'commit.k.after@2x4'])(
   'a worker thread that ends at the step %s, as do its first successors, changes no total', async (step) => {

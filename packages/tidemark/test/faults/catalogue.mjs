@@ -19,7 +19,7 @@ const ERRNO_ONCE = test('checkpoint/crash.test.ts', '${errno} once at any operat
 const DEAD_WORKER = test('e2e/workers.test.ts',
   'a worker thread that %s is replaced in the same process, and every total is exact')
 const WORKER_AT_STEP = test('e2e/workers.test.ts',
-  'a worker thread that ends at the step %s, and its successors as well, changes no total')
+  'a worker thread that ends at the step %s, as do its first successors, changes no total')
 const REST = 'the REST API, which is not built yet'
 const SAVEPOINTS = 'savepoints: a stop takes an ordinary final checkpoint, and no start goes back to an older one'
 

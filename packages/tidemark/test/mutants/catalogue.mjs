@@ -76,7 +76,7 @@ export const MUTANTS = [
   },
   {
     name: 'retained-one-too-few', class: 'B', bug: 'collection takes one checkpoint too many',
-    patches: one('checkpoint/gc.ts', '.slice(-policy.retain)', '.slice(-Math.max(1, policy.retain - 1))'),
+    patches: one('checkpoint/gc.ts', 'reachable.length - retain ||', 'reachable.length - Math.max(1, retain - 1) ||'),
     by: suite('checkpoint/coordinator.test.ts', 'as many as asked for are retained'),
   },
   {
@@ -456,6 +456,21 @@ export const MUTANTS = [
     by: suite('state/incremental.test.ts', 'SL-3'),
   },
   {
+    name: 'forgotten-windows-back', class: 'I', bug: 'a window that was forgotten is in the increments after it',
+    patches: one('operator/open-windows.ts', 'for (const each of windows.splice(0, over)) this.table.forget(each)', 'windows.splice(0, over)'),
+    by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
+  },
+  {
+    name: 'forgotten-too-early', class: 'I', bug: 'a window that is forgotten while it waits to be encoded is lost',
+    patches: one('operator/window-cells.ts', 'window.leftIn = this.log.epoch', 'window.leftIn = this.log.epoch - 1'),
+    by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
+  },
+  {
+    name: 'session-not-told', class: 'I', bug: 'a session that another one joins is written as it is by then',
+    patches: without('operator/window-sessions.ts', '    open.touch(key)\n'),
+    by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
+  },
+  {
     name: 'files-in-use-collected', class: 'I', bug: 'collection takes files that an incremental checkpoint refers to',
     patches: one('checkpoint/gc.ts', 'fate: inUse(id, file)', 'fate: false'),
     by: seeds(3000),
@@ -464,6 +479,26 @@ export const MUTANTS = [
     name: 'chain-out-of-order', class: 'I', bug: 'older changes come on top of newer ones',
     patches: one('task/segment-chains.ts', 'return [operator, [...kept, segments]] as const', 'return [operator, [...kept.slice(0, 1), segments, ...kept.slice(1)]] as const'),
     by: seeds(6000),
+  },
+  {
+    name: 'cleaned-beside-damage', class: 'B', bug: 'older checkpoints are pruned although the newest is damaged',
+    patches: one('checkpoint/clean.ts', 'return problems.length === 0 ? undefined : notCleaned(problems[0])', 'return undefined'),
+    by: suite('checkpoint/clean.test.ts', 'CQ-2'),
+  },
+  {
+    name: 'edited-for-its-original', class: 'B', bug: 'an edited savepoint passes for the one that it came from',
+    patches: without('checkpoint/rewrite/rewrite.ts', '    jobId: `${hex()}${hex()}`,\n'),
+    by: suite('checkpoint/rewrite.test.ts', 'RZ-3'),
+  },
+  {
+    name: 'swept-alive', class: 'I', bug: 'the background takes what has not expired',
+    patches: without('state/state-cells.ts', '        if (this.hasLive(slot.cell)) continue\n'),
+    by: suite('state/ttl-sweep.test.ts', 'TC-5 sweeping takes nothing'),
+  },
+  {
+    name: 'swept-not-told', class: 'I', bug: 'what the background took is back after a restore',
+    patches: without('state/state-cells.ts', '        this.log.removed(key, slot)\n'),
+    by: suite('state/ttl-sweep.test.ts', 'TC-5 keys that are never'),
   },
 ]
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { WindowSpec } from '../../src/graph/operator-spec.ts'
 import { createClockWindow, goesByClock } from '../../src/operator/window-clock.ts'
+import { withTimers } from '../../src/operator/window-fired.ts'
 import { createGeneralWindow } from '../../src/operator/window-general.ts'
 import {
   compareOutputs, recordsOf, runScript, ScaledHarness, type OperatorScript, type ScriptStep,
@@ -28,6 +29,10 @@ const script = fc.tuple(fc.integer({ min: 1, max: 7 }), fc.array(step([0]), { mi
     return steps.map((each) => (each.kind === 'processing-time' ? { ...each, nowMs: nowMs += ms } : each))
   })
 
+/** As window.ts calls it. */
+const createGeneral: typeof createGeneralWindow = (spec, context) =>
+  createGeneralWindow(spec, { ...context, restored: withTimers(spec, context.restored, context.maxParallelism) })
+
 test('windows of the clock give what the general operator gives, whatever is restored when', () => {
   fc.assert(fc.property(windows, script, (operator, steps) => {
     expect(goesByClock(operator)).toBe(true)
@@ -39,7 +44,7 @@ test('windows of the clock give what the general operator gives, whatever is res
 
 test('windows of the clock and general ones go on from the snapshot of the other', () => {
   fc.assert(fc.property(windows, script, script, fc.boolean(), (operator, before, after, flip) => {
-    const pair = [createClockWindow, createGeneralWindow] as const
+    const pair = [createClockWindow, createGeneral] as const
     const outputs = [0, 1].map((i) => {
       const first: OperatorScript = { operator, steps: [], create: pair[(i + Number(flip)) % 2]! }
       const harness = new ScaledHarness(first)

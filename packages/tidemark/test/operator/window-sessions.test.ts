@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { WindowSpec } from '../../src/graph/operator-spec.ts'
+import { asGeneralSessions } from '../../src/operator/session-form.ts'
 import { createGeneralWindow } from '../../src/operator/window-general.ts'
 import { createSessionWindow, isPlainSession } from '../../src/operator/window-sessions.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
@@ -18,6 +19,9 @@ const plain = (gap: number): WindowSpec['assigner'] => {
   const assigner = session(gap)
   return assigner.kind === 'session' ? { ...assigner, fixedGapMs: gap } : assigner
 }
+/** As window.ts calls it. */
+const createGeneral: typeof createGeneralWindow = (spec, context) =>
+  createGeneralWindow(spec, { ...context, restored: asGeneralSessions(spec, context.restored) })
 const gaps = fc.integer({ min: 1, max: 8 })
 
 test('WS-1: sessions of the fast and of the general operator agree on any input, order and lateness', () => {
@@ -25,7 +29,7 @@ test('WS-1: sessions of the fast and of the general operator agree on any input,
     const operator = aggregateWindow(plain(gap), { latenessMs })
     expect(isPlainSession(operator)).toBe(true)
     const fast = runScript({ operator, steps: script, create: createSessionWindow }, 'plain')
-    const general = runScript({ operator, steps: script, create: createGeneralWindow }, 'plain')
+    const general = runScript({ operator, steps: script, create: createGeneral }, 'plain')
     compareOutputs(fast, general, 'general')
     compareOutputs(fast, runScript({ operator, steps: script, create: createSessionWindow }, 'restored'), 'restored')
     compareOutputs(fast, runScript({ operator, steps: script, create: createSessionWindow }, 'rescaled'), 'rescaled')
@@ -55,7 +59,7 @@ test('WS-1: written in line, sessions are those of the general operator, in ever
   const create = inLine(createSessionWindow)
   fc.assert(fc.property(gaps, lateness, steps, fc.boolean(), (gap, latenessMs, script, counted) => {
     const operator = counted ? counting(gap, latenessMs) : aggregateWindow(plain(gap), { latenessMs })
-    const general = runScript({ operator, steps: script, create: createGeneralWindow }, 'plain')
+    const general = runScript({ operator, steps: script, create: createGeneral }, 'plain')
     compareOutputs(runScript({ operator, steps: script, create }, 'plain'), general, 'general')
     compareOutputs(runScript({ operator, steps: script, create }, 'rescaled'), general, 'general')
   }), { numRuns: 80 })
@@ -76,7 +80,7 @@ test('OS-6: sessions become one in the order in which they were opened or last m
   // 4 joins those of 1 and 3, which are younger than that of 2 then; 5 joins all.
   const times = [20, 40, 30, 25, 35]
   const script = times.map((timestamp, i): ScriptStep => ({ kind: 'send', value: ['a', i + 1], timestamp }))
-  for (const create of [createSessionWindow, inLine(createSessionWindow), createGeneralWindow]) {
+  for (const create of [createSessionWindow, inLine(createSessionWindow), createGeneral]) {
     const steps: readonly ScriptStep[] = [...script, { kind: 'watermark', watermark: 99 }]
     const outputs = runScript({ operator, steps, create }, 'plain')
     const values = outputs.flat().flatMap((each) => (each.kind === 'record' ? [each.value] : []))
@@ -110,7 +114,7 @@ test('errors of sessions name the function that threw, in line or not', () => {
 test('WS-3: either operator of sessions goes on from the snapshot of the other', () => {
   fc.assert(fc.property(gaps, lateness, steps, steps, fc.boolean(), (gap, latenessMs, before, after, flip) => {
     const operator = aggregateWindow(plain(gap), { latenessMs })
-    const pair = [createSessionWindow, createGeneralWindow] as const
+    const pair = [createSessionWindow, createGeneral] as const
     const outputs = [0, 1].map((i) => {
       const old = new ScaledHarness({ operator, steps: [], create: pair[(i + Number(flip)) % 2]! })
       for (const each of before) old.play(each)
@@ -127,7 +131,7 @@ test('WS-3: either operator of sessions goes on from the snapshot of the other',
 
 test('a session that fired before a restore to an earlier watermark does not fire again by itself', () => {
   const operator = aggregateWindow(plain(5), { latenessMs: 100 })
-  for (const create of [createSessionWindow, createGeneralWindow]) {
+  for (const create of [createSessionWindow, createGeneral]) {
     const old = new ScaledHarness({ operator, steps: [], parallelism: 2, create })
     for (const key of ['a', 'b', 'c', 'd']) old.play({ kind: 'send', value: [key, 1], timestamp: 5 })
     old.subtasks[0]!.watermark(20)

@@ -1,45 +1,36 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkpointId, type CheckpointId } from '../../src/base/ids.ts'
-import { start, wait, type Done, type Fiber } from '../../src/base/io.ts'
-import type { StateSegment } from '../../src/base/protocol.ts'
 import type { Key } from '../../src/graph/key.ts'
 import type { ListState, MapState, ValueState } from '../../src/state/handles.ts'
 import { KeyedBackend } from '../../src/state/keyed-backend.ts'
 import { mergeChains } from '../../src/state/segment-chain.ts'
-import { decodeSegment, readEntries, type DecodedSegment } from '../../src/state/snapshot-format.ts'
-import { SegmentChains } from '../../src/task/segment-chains.ts'
-import { writeSnapshot } from '../../src/task/write-snapshot.ts'
-
-const GROUPS = 4
-const keyGroups = { start: 0, end: GROUPS - 1 }
+import { IncrementsRig, KEY_GROUPS, nameOf, rigEvent } from './increments-rig.ts'
 
 interface Cell { v?: number; l?: number[]; m?: Map<Key, number> }
 type Model = Map<string, Cell>
 
-/** A backend whose cuts are written as a subtask writes them; every acknowledgement is read back. */
-class Rig {
-  readonly model: Model = new Map()
-  readonly #backend = new KeyedBackend({ maxParallelism: GROUPS, now: () => 0, freeze: false, mapLimit: 8 })
+/** The keyed backend, beside a plain model of it. */
+class Rig extends IncrementsRig {
+  readonly model: Model
+  readonly #backend: KeyedBackend
   readonly #v: ValueState<unknown>
   readonly #l: ListState<unknown>
   readonly #m: MapState<Key, unknown>
-  readonly #files = new Map<string, Uint8Array>()
-  readonly #chains = new SegmentChains()
-  readonly #acknowledged = new Map<number, readonly StateSegment[]>()
-  readonly #options: { readonly sliceEntries: number; readonly segmentBytes: number }
-  #last = 0
-  #newestComplete = 0
-  #writing: { readonly id: CheckpointId; readonly fiber: Fiber } | undefined
-  #slice: Done<void> | undefined
-  increments = 0
-  checked = 0
 
   constructor(options: { readonly sliceEntries: number; readonly segmentBytes: number }) {
-    this.#options = options
-    this.#v = this.#backend.declare('v', { kind: 'value', version: 1 })
-    this.#l = this.#backend.declare('l', { kind: 'list', version: 1 })
-    this.#m = this.#backend.declare('m', { kind: 'map', version: 1 })
+    const model: Model = new Map()
+    const backend = new KeyedBackend({ maxParallelism: KEY_GROUPS, now: () => 0, freeze: false, mapLimit: 8 })
+    super({
+      cut: (checkpoint) => ({ keyed: [], lists: [], slices: backend.cut(checkpoint) }),
+      confirm: (checkpoint) => backend.onCheckpointComplete(checkpoint),
+      abort: (checkpoint) => backend.onCheckpointAborted(checkpoint),
+      entries: () => plain(model),
+    }, options)
+    this.model = model
+    this.#backend = backend
+    this.#v = backend.declare('v', { kind: 'value', version: 1 })
+    this.#l = backend.declare('l', { kind: 'list', version: 1 })
+    this.#m = backend.declare('m', { kind: 'map', version: 1 })
   }
 
   apply(kind: string, key: string, n: number): void {
@@ -68,98 +59,12 @@ class Rig {
     }
     this.#backend.clearCurrentKey()
   }
-
-  cut(): void {
-    this.#writing?.fiber.cancel()
-    this.#slice = undefined
-    this.#last += 1
-    const id = checkpointId(this.#last)
-    const expected = plain(this.model)
-    const slices = this.#backend.cut(id)
-    if (slices.onto !== undefined) this.increments += 1
-    const snapshot = { keyed: [], lists: [{ name: 'n', redistribute: 'split' as const, items: [this.#last] }], slices }
-    const place = {
-      subtask: 0, keyGroups, probe: () => {}, options: this.#options,
-      segments: {
-        append: (checkpoint: CheckpointId, bytes: Uint8Array) => wait<Place>((done) => {
-          const file = `f${this.#files.size}`
-          this.#files.set(`${checkpoint}/${file}`, bytes)
-          done({ ok: true, value: { file, offset: 0, length: bytes.length, crc32: 0 } })
-        }),
-      },
-    }
-    const pause = () => wait<void>((done) => {
-      this.#slice = done
-    })
-    const { known } = this.#chains
-    const fiber = start(writeSnapshot(place, id, [{ operator: 'op', snapshot }], pause), (outcome) => {
-      if (!outcome.ok) throw outcome.error
-      const segments = this.#chains.add(id, outcome.value, known)
-      this.#acknowledged.set(id, segments)
-      this.#check(id, segments, expected)
-    })
-    this.#writing = { id, fiber }
-  }
-
-  step(): void {
-    const slice = this.#slice
-    this.#slice = undefined
-    slice?.({ ok: true, value: undefined })
-  }
-
-  finishWriting(): void {
-    while (this.#slice !== undefined) this.step()
-  }
-
-  /** One of those that were acknowledged, perhaps with others cut since. */
-  complete(n: number): void {
-    const open = [...this.#acknowledged.keys()].filter((id) => id > this.#newestComplete)
-    const id = open[n % open.length]
-    if (id === undefined) return
-    this.#newestComplete = id
-    this.#chains.complete(checkpointId(id))
-    this.#backend.onCheckpointComplete(checkpointId(id))
-  }
-
-  abort(): void {
-    const id = this.#last
-    if (id === 0 || id <= this.#newestComplete) return
-    if (this.#writing?.id === id) this.#writing.fiber.cancel()
-    this.#slice = undefined
-    this.#acknowledged.delete(id)
-    this.#chains.abort(checkpointId(id))
-    this.#backend.onCheckpointAborted(checkpointId(id))
-  }
-
-  segmentsOfLast(): readonly StateSegment[] {
-    return this.#acknowledged.get(this.#last) ?? []
-  }
-
-  #check(id: number, segments: readonly StateSegment[], expected: unknown): void {
-    // Garbage collection keeps what the newest complete checkpoint consists of, and nothing else.
-    const safe = (this.#acknowledged.get(this.#newestComplete) ?? [])
-      .map(({ checkpoint, file }) => `${checkpoint ?? this.#newestComplete}/${file}`)
-    for (const { checkpoint, file } of segments) if (checkpoint !== undefined) expect(safe).toContain(`${checkpoint}/${file}`)
-    const [merged, ...others] = mergeChains(segments.map((segment) =>
-      decodeSegment(this.#files.get(`${segment.checkpoint ?? id}/${segment.file}`) as Uint8Array)))
-    expect(others).toEqual([])
-    const { snapshot: { keyed, lists } } = merged as DecodedSegment
-    const found: Record<string, unknown> = {}
-    for (const { name, groups } of keyed) {
-      for (const group of groups) for (const { key, value } of readEntries(group)) found[`${name} ${String(key)}`] = value
-    }
-    expect(found).toEqual(expected)
-    expect(lists).toEqual([{ name: 'n', redistribute: 'split', items: [id] }])
-    this.checked += 1
-  }
 }
-
-interface Place { readonly file: string; readonly offset: number; readonly length: number; readonly crc32: number }
 
 function plain(model: Model): Record<string, unknown> {
   const entries = [...model].flatMap(([key, { v, l, m }]) => [
-    ...(v === undefined ? [] : [[`v ${key}`, v]]), ...(l === undefined ? [] : [[`l ${key}`, l]]),
-    ...(m === undefined ? [] : [[`m ${key}`, new Map(m)]]),
+    ...(v === undefined ? [] : [[nameOf('v', key), v]]), ...(l === undefined ? [] : [[nameOf('l', key), l]]),
+    ...(m === undefined ? [] : [[nameOf('m', key), new Map(m)]]),
   ])
   return Object.fromEntries(entries) as Record<string, unknown>
 }
@@ -170,7 +75,7 @@ const change = fc.record({
 })
 const event = fc.oneof(
   { weight: 6, arbitrary: change },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut', 'step', 'step', 'finish', 'complete', 'complete', 'abort'), n: fc.nat(3) }) },
+  { weight: 2, arbitrary: rigEvent },
 )
 
 test('IS-1, SL-1, CG-2: a checkpoint is the state at its cut, whatever changes while it is written, completes or is aborted', () => {
@@ -185,11 +90,7 @@ test('IS-1, SL-1, CG-2: a checkpoint is the state at its cut, whatever changes w
       rig.complete(0)
       for (const each of events) {
         if ('key' in each) rig.apply(each.kind, each.key, each.n)
-        else if (each.kind === 'cut') rig.cut()
-        else if (each.kind === 'step') rig.step()
-        else if (each.kind === 'finish') rig.finishWriting()
-        else if (each.kind === 'complete') rig.complete(each.n)
-        else rig.abort()
+        else rig.play(each.kind, each.n)
       }
       rig.cut()
       rig.finishWriting()

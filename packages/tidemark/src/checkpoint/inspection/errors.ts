@@ -1,4 +1,4 @@
-/** Errors of looking inside state: E143-E149. */
+/** Errors of looking inside state: E143-E149, E180-E183. */
 import { defineError } from '../../base/errors.ts'
 
 const listed = (names: readonly string[]): string => {
@@ -85,4 +85,40 @@ export const E149_BAD_QUERY = defineError<{ problem: string; hints: readonly str
   code: 'E149', kind: 'usage', retryable: false, title: 'The state cannot be asked like this',
   what: (d) => d.problem,
   fix: (d) => d.hints,
+})
+
+export const E180_BEYOND_MAXIMUM = defineError<{ to: number; maximum: number; job: string }>({
+  code: 'E180', kind: 'usage', retryable: false, title: 'More subtasks than key groups',
+  what: (d) => `${d.to} subtasks cannot share the state of "${d.job}": it has ${d.maximum} key groups.`,
+  why: () => 'A key group belongs to one subtask, and their number is fixed for the life of the state.',
+  fix: (d) => [
+    `give at most --to ${d.maximum}`,
+    'for more, start the job anew with a larger maxParallelism; its state cannot be taken along',
+  ],
+})
+
+export const E181_NOT_EDITABLE = defineError<{
+  operator: string; state: string; problem: string; hints: readonly string[]
+}>({
+  code: 'E181', kind: 'usage', retryable: false, title: 'This state cannot be changed like this',
+  what: (d) => `"${d.state}" of "${d.operator}": ${d.problem}.`,
+  why: () => 'Nothing was written: the state would not fit together, or would be read as something else.',
+  fix: (d) => d.hints,
+})
+
+export const E182_NO_STATE_VALUE = defineError<{ what: string; path: string; problem: string }>({
+  code: 'E182', kind: 'usage', retryable: false, title: 'This is no value that state can take',
+  what: (d) => `${d.what}${d.path === '' ? '' : `, at ${d.path}`}: ${d.problem}.`,
+  why: () => 'What is written into state comes back equal, or is not written.',
+  fix: () => [
+    'write values as `tidemark state get --json` and `state export` print them',
+    'what JSON cannot say has a tag: {"$bigint":"123"}, {"$date":"2001-01-01T00:00:00.000Z"}, {"$map":[[key,value]]}',
+  ],
+})
+
+export const E183_IMPORT_UNFIT = defineError<{ line: number; problem: string; hints: readonly string[] }>({
+  code: 'E183', kind: 'usage', retryable: false, title: 'The file does not fit this state',
+  what: (d) => `${d.line === 0 ? '' : `Line ${d.line}: `}${d.problem}.`,
+  why: () => 'A state is imported whole or not at all; nothing was written.',
+  fix: (d) => [...d.hints, 'write the file as `tidemark state export DIR --operator O --state S --to FILE` does'],
 })

@@ -1,15 +1,17 @@
 /**
  * What states a checkpoint holds: operators, kinds, sizes, key groups, schemas.
  *
- * Called by `tidemark state list`. Sizes are from the manifest; of each operator the smallest part is read for
- * versions and schemas, which all parts have in common, unless it is large.
+ * Called by `tidemark state list`. Sizes are from the manifest, as are counts unless there are increments
+ * (live-counts.ts); of each operator the smallest part is read for versions and schemas, which all parts have in
+ * common, unless it is large.
  */
 import type { Io } from '../../base/io.ts'
 import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
-import { operatorsIn, statesIn, type StateName } from './open.ts'
+import { countedStates, type CountedState } from './live-counts.ts'
+import { operatorsIn } from './open.ts'
 import { isEnumerator, partsOf, readPart, type OpenCheckpoint } from './operator-parts.ts'
 
-export interface StateLine extends StateName {
+export interface StateLine extends CountedState {
   /** Of the declaration; absent for list state, and where no part was small enough to be read. */
   readonly version?: number
   /** Entries carry the time of their last write. */
@@ -49,14 +51,14 @@ export function* listStates(opened: OpenCheckpoint): Io<StateList> {
       subtasks: parts.filter((part) => !isEnumerator(part)).length,
       keyGroups: parts.flatMap(({ subtask, keyGroups }) =>
         keyGroups === undefined ? [] : [{ subtask, ...keyGroups }]),
-      states: statesIn(manifest, operator).map((state) => lineOf(state, declared.get(state.name))),
+      states: (yield* countedStates(opened, operator)).map((state) => lineOf(state, declared.get(state.name))),
     })
   }
   const { job, checkpoint, maxParallelism } = manifest
   return { schema: 'tidemark.state.list/1', directory, job, checkpoint, maxParallelism, operators }
 }
 
-function lineOf(state: StateName, declared: KeyedStateSnapshot | undefined): StateLine {
+function lineOf(state: CountedState, declared: KeyedStateSnapshot | undefined): StateLine {
   if (!state.keyed || declared === undefined) return state
   const { version, stamped, jsonSchema } = declared
   return {

@@ -15,7 +15,7 @@ import { readFacts, type Facts } from '../read.ts'
 import { findManifest, parseReference } from '../references.ts'
 import { E143_CHECKPOINT_COLLECTED, E145_NO_SUCH_STATE } from './errors.ts'
 import { holdFiles, type HeldFiles } from './hold-files.ts'
-import type { OpenCheckpoint } from './operator-parts.ts'
+import { partsOf, type OpenCheckpoint } from './operator-parts.ts'
 
 const MOST_TRIES = 5
 
@@ -73,21 +73,32 @@ export interface StateName {
   readonly kind: string
   readonly keyed: boolean
   readonly entries: number
+  /** As they lie in files, what increments have replaced included. */
   readonly bytes: number
+  /**
+   * Present where a part of it consists of several segments: entries in all of them, of which one that changed
+   * counts once for each that holds it. `entries` is then as much until they are counted (live-counts.ts).
+   */
+  readonly records?: number
 }
 
-/**
- * Of one operator, summed over its segments, in the order of the manifest: an entry that several increments
- * hold counts several times, as it takes up room several times.
- */
+/** Of one operator, summed over its parts, as the manifest says. */
 export function statesIn(manifest: Manifest, operator: string): readonly StateName[] {
   const states = new Map<string, StateName>()
-  for (const segment of manifest.segments) {
-    if (segment.operator !== operator) continue
-    for (const { name, kind, entries, bytes } of segment.states) {
-      const id = `${kind} ${name}`
-      const sum = states.get(id) ?? { name, kind, keyed: isKeyedKind(kind), entries: 0, bytes: 0 }
-      states.set(id, { ...sum, entries: sum.entries + entries, bytes: sum.bytes + bytes })
+  for (const { segments } of partsOf(manifest, operator)) {
+    const seen = new Set<string>()
+    for (const segment of segments) {
+      for (const { name, kind, entries, bytes } of segment.states) {
+        const keyed = isKeyedKind(kind)
+        // Each checkpoint writes its lists anew: those of the last segment are all there are.
+        if (!keyed && segment !== segments.at(-1)) continue
+        const id = `${kind} ${name}`
+        const sum = states.get(id) ?? { name, kind, keyed, entries: 0, bytes: 0 }
+        const total = sum.entries + entries
+        const several = sum.records !== undefined || seen.has(id)
+        states.set(id, { ...sum, entries: total, bytes: sum.bytes + bytes, ...(several ? { records: total } : {}) })
+        seen.add(id)
+      }
     }
   }
   return [...states.values()]

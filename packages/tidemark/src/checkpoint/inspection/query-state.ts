@@ -97,7 +97,7 @@ export function* countState(
   opened: OpenCheckpoint, operator: string, state: string, filter: Filter,
 ): Io<{ readonly entries: number; readonly keys?: number }> {
   const name = findState(opened.manifest, operator, state)
-  if (Object.keys(filter).length === 0) return { entries: name.entries }
+  if (Object.keys(filter).length === 0 && name.records === undefined) return { entries: name.entries }
   if (!name.keyed) throw notKeyed(operator, name)
   let count = 0
   const keys = new Set<Key>()

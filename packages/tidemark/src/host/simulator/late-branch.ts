@@ -9,9 +9,9 @@ import { sliding, tumbling } from '../../api/windows.ts'
 import { MIN_TIMESTAMP } from '../../base/time.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
-import { Bag, floor, stateOf, type Branch, type Moment } from './branch.ts'
+import { Bag, floor, type Branch, type Moment } from './branch.ts'
 import type { Row } from './inputs.ts'
-import { checkPanes } from './window-branches.ts'
+import { checkPanes, differsFromWindows } from './window-branches.ts'
 
 interface Read {
   /** Results and late records, in the order in which they are told. */
@@ -96,15 +96,8 @@ export function lateBranch(random: Prng, name: string): Branch {
       const { open, inTime } = read(rows, watermark)
       if (size > slide) return checkPanes(inTime, { size, slide, lateness }, ({ key }) => key, moment, window)
       const contents = new Bag()
-      const timers = new Bag()
-      for (const { key, start, n, sum: total } of open) {
-        contents.add(key, [start, start + size], [n, total])
-        const last = start + size - 1
-        if (last > watermark) timers.add(key, [start, start + size], last)
-        if (lateness > 0) timers.add(key, [start, start + size], last + lateness)
-      }
-      return stateOf(moment, window, 'window').differs(contents, `windows of ${window}`) ??
-        stateOf(moment, window, 'timers/event').differs(timers, `timers of ${window}`)
+      for (const { key, start, n, sum: total } of open) contents.add(key, [start, start + size], [n, total])
+      return differsFromWindows(contents, moment, window)
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Key } from '../../graph/key.ts'
 import { Bag, floor, stateOf, Totals, type Branch, type Group, type Moment } from './branch.ts'
 import type { Row } from './inputs.ts'
 
-/** What a window operator holds: windows that are not over, and a timer for what is still to come of each. */
+/** What a window operator holds: windows that are not over, and no key that fired before its window's end. */
 interface Held {
   readonly key: Key
   readonly window: readonly [start: number, end: number]
@@ -18,16 +18,16 @@ interface Held {
 function checkWindows(held: readonly Held[], moment: Moment, operator: string): string | undefined {
   const watermark = moment.watermark(operator)
   const contents = new Bag()
-  const timers = new Bag()
   for (const { key, window, value, cleanup } of held) {
-    if (cleanup <= watermark) continue
-    contents.add(key, window, value)
-    const last = window[1] - 1
-    if (last > watermark) timers.add(key, window, last)
-    if (cleanup !== last) timers.add(key, window, cleanup)
+    if (cleanup > watermark) contents.add(key, window, value)
   }
+  return differsFromWindows(contents, moment, operator)
+}
+
+/** A cut has one watermark (CX-3), so that no key has fired where another has not. */
+export function differsFromWindows(contents: Bag, moment: Moment, operator: string): string | undefined {
   return stateOf(moment, operator, 'window').differs(contents, `windows of ${operator}`) ??
-    stateOf(moment, operator, 'timers/event').differs(timers, `timers of ${operator}`)
+    stateOf(moment, operator, 'window/fired').differs(new Bag(), `keys that fired of ${operator}`)
 }
 
 /** Sliding windows share panes: the parts between the borders of windows, one total a key and pane. */
@@ -186,21 +186,17 @@ export function sessionBranch(random: Prng, name: string): Branch {
     checkState(rows, moment) {
       const watermark = moment.watermark(window)
       const sessions = new Bag()
-      const timers = new Bag()
       for (const { key, start, end, n, sum: total } of sessionsOf(rows, gap)) {
         if (end - 1 <= watermark) continue
-        sessions.add(key, [start, end], [n, total])
-        timers.add(key, [start, end], end - 1)
+        sessions.add(key, [start, end], [true, [n, total]])
       }
-      // Contents lie under the window in which a session began, and the mapping says which one that is.
-      const contents = new Map(moment.entries(window, 'window').map(({ key, namespace, value }) =>
-        [`${key} ${String(namespace)}`, value]))
       const found = new Bag()
-      for (const { key, namespace, value } of moment.entries(window, 'sessions')) {
-        found.add(key, namespace as [number, number], contents.get(`${key} ${String(value)}`))
+      for (const { key, value } of moment.entries(window, 'sessions/open')) {
+        for (const [start, end, ...held] of value as readonly (readonly [number, number, boolean, unknown])[]) {
+          found.add(key, [start, end], held)
+        }
       }
-      return found.differs(sessions, `sessions of ${window}`) ??
-        stateOf(moment, window, 'timers/event').differs(timers, `timers of ${window}`)
+      return found.differs(sessions, `sessions of ${window}`)
     },
   }
 }

@@ -11,9 +11,8 @@ import type { FromSubtask, SubtaskId, ToSubtask } from '../../base/protocol.ts'
 import type { FileEntry, Manifest } from '../../checkpoint/manifest.ts'
 import type { JobAddress } from '../load/load-job.ts'
 
-/** Given to a worker when it is started. */
+/** Given to a worker when it is started; which one it is, it learns when it takes its place. */
 export interface WorkerSetup {
-  readonly index: number
   readonly workers: number
   readonly address: JobAddress
   readonly config: Readonly<Record<string, string>>
@@ -24,6 +23,11 @@ export interface WorkerSetup {
   /** Shared memory of WorkerControl. */
   readonly control: SharedArrayBuffer
   readonly failpoints: string | undefined
+}
+
+/** The first message to a worker. */
+export interface TakePlace {
+  readonly index: number
   /** The how-many-th thread in its place this is, from 1. */
   readonly generation: number
 }

@@ -9,7 +9,7 @@
  *   WH-2  Messages of a term wait until its deployment is built, and then come in their order.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { reportOf } from '../../base/errors.ts'
+import { isStreamError, reportOf } from '../../base/errors.ts'
 import { attempt, type CheckpointId, type Epoch } from '../../base/ids.ts'
 import { start, type Io } from '../../base/io.ts'
 import type { Ports } from '../../base/ports.ts'
@@ -30,7 +30,7 @@ import { failpoints } from '../failpoints.ts'
 import { realPorts } from '../real-ports.ts'
 import { Turns } from '../turns.ts'
 import { WorkerControl } from './control.ts'
-import type { FromWorker, RingPlace, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, RingPlace, TakePlace, ToWorker, WorkerSetup } from './messages.ts'
 
 type Deploy = Extract<ToWorker, { kind: 'deploy' }>
 type Request = Extract<ToWorker, { kind: 'seal' | 'discard' }>
@@ -48,6 +48,7 @@ const BEAT_MS = 100
 
 export class WorkerHost {
   readonly #setup: WorkerSetup
+  readonly #index: number
   readonly #graph: JobGraph
   readonly #port: MessagePort
   readonly #control: WorkerControl
@@ -57,8 +58,9 @@ export class WorkerHost {
   #current: Term | undefined
   #waiting = false
 
-  constructor(setup: WorkerSetup, graph: JobGraph, port: MessagePort) {
+  constructor(setup: WorkerSetup, { index, generation }: TakePlace, graph: JobGraph, port: MessagePort) {
     this.#setup = setup
+    this.#index = index
     this.#graph = graph
     this.#port = port
     this.#control = new WorkerControl(setup.workers, setup.control)
@@ -66,11 +68,11 @@ export class WorkerHost {
     this.#ports = realPorts({
       executor: this.#loop, storage: nodeStorage(),
       log: (level, message) => this.#send({ kind: 'log', level, message }),
-      probe: failpoints(setup.failpoints, () => {}, setup.generation),
+      probe: failpoints(setup.failpoints, () => {}, generation),
     })
     port.on('message', (message: ToWorker) => this.#loop.post('main', () => this.#onMessage(message)))
     setInterval(() => {
-      this.#control.beat(setup.index)
+      this.#control.beat(index)
       this.#publish()
     }, BEAT_MS)
   }
@@ -82,7 +84,7 @@ export class WorkerHost {
   // ---- the loop ---------------------------------------------------------------------------------
 
   #work(deadlineMs: number): boolean {
-    const { index } = this.#setup
+    const index = this.#index
     this.#control.awake(index)
     const moved = this.#drain()
     const ran = this.#turns.run(deadlineMs)
@@ -107,7 +109,7 @@ export class WorkerHost {
 
   #waitForOthers(): void {
     if (this.#waiting) return
-    const woken = this.#control.whenWoken(this.#setup.index)
+    const woken = this.#control.whenWoken(this.#index)
     this.#waiting = true
     const wake = (): void => {
       this.#waiting = false
@@ -120,7 +122,7 @@ export class WorkerHost {
   #publish(): void {
     const deployment = this.#current?.deployment
     deployment?.publish()
-    this.#control.publish(this.#setup.index, deployment?.counts() ?? NO_COUNTS, deployment?.watermark)
+    this.#control.publish(this.#index, deployment?.counts() ?? NO_COUNTS, deployment?.watermark)
   }
 
   // ---- messages ---------------------------------------------------------------------------------
@@ -163,21 +165,32 @@ export class WorkerHost {
   #deploy(message: Deploy): void {
     if (this.#current !== undefined) this.#leave(this.#current)
     const { term, restore } = message
-    const { directory, index } = this.#setup
+    const { directory } = this.#setup
+    const index = this.#index
     const files = new CheckpointFiles({ ports: this.#ports, directory, epoch: term, process: `w${index}` })
     const current: Term = { term, files, senders: [], deployment: undefined, cancelled: false, early: [] }
     this.#current = current
     this.#publish()
     start(readCheckpoint(this.#ports, directory, restore, this.#graph.maxParallelism), (outcome) => {
       if (this.#current !== current || current.cancelled) return
-      if (!outcome.ok) {
-        const error = engineError(outcome.error)
+      const fail = (thrown: unknown): void => {
+        const error = engineError(thrown)
         const id = { vertex: 0, subtask: index, attempt: attempt(0) }
         const failed = { kind: 'failed', error: reportOf(error), retryable: error.retryable } as const
         this.#send({ kind: 'from', term, id, message: failed })
+      }
+      if (!outcome.ok) {
+        fail(outcome.error)
         return
       }
-      current.deployment = this.#build(message, current, ownState(outcome.value, restore))
+      try {
+        current.deployment = this.#build(message, current, ownState(outcome.value, restore))
+      } catch (error) {
+        // What does not fit the state is said once, not by a thread that dies of it again and again.
+        if (!isStreamError(error)) throw error
+        fail(error)
+        return
+      }
       this.#turns.subtasks = current.deployment.subtasks
       for (const early of current.early.splice(0)) this.#onMessage(early)
       this.#loop.wake()
@@ -185,7 +198,8 @@ export class WorkerHost {
   }
 
   #build({ term, jobId, rings, metrics }: Deploy, { files, senders }: Term, restored: RestoredJob): Deployment {
-    const { index, workers } = this.#setup
+    const { workers } = this.#setup
+    const index = this.#index
     const control = this.#control
     const memoryOf = (edge: JobEdge, producer: number, consumer: number): RingPlace['memory'] => {
       const place = rings.find((r) => r.edge === edge.index && r.producer === producer && r.consumer === consumer)

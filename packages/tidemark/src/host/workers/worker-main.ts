@@ -1,5 +1,5 @@
 /**
- * Entry of a worker thread: loads the job file, builds the same graph, and waits for deployments.
+ * Entry of a worker thread: loads the job file, builds the same graph, takes its place, and waits for deployments.
  *
  * Started by worker-pool.ts; imported by nobody.
  */
@@ -14,7 +14,7 @@ import { engineError } from '../errors.ts'
 import { loadJob } from '../load/load-job.ts'
 import { withEngineSettings } from '../settings.ts'
 import { E087_OTHER_GRAPH } from './errors.ts'
-import type { FromWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, TakePlace, WorkerSetup } from './messages.ts'
 import { WorkerHost } from './worker-host.ts'
 
 const setup = workerData as WorkerSetup
@@ -35,7 +35,12 @@ async function sameGraph(): Promise<JobGraph> {
 }
 
 try {
-  new WorkerHost(setup, await sameGraph(), port)
+  const graph = await sameGraph()
+  const take = (place: TakePlace): void => {
+    new WorkerHost(setup, place, graph, port)
+    port.off('message', take)
+  }
+  port.on('message', take)
 } catch (error) {
   port.postMessage({ kind: 'refused', error: reportOf(engineError(error)) } satisfies FromWorker)
 }

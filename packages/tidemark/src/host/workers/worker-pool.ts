@@ -2,11 +2,14 @@
  * The worker threads of a job, as the starting thread sees them: started, watched, replaced.
  *
  * Owns the threads, over all attempts of the job. A thread that dies is reported once and replaced at the
- * next deployment; the others stay, so that a failover does not load the job file again everywhere.
+ * next deployment; the others stay, so that a failover does not load the job file again everywhere. The one that
+ * replaces it is there already: a spare, which has loaded the job file and waits.
  *
  *   WP-1  A thread that throws (whatever it throws), exits, runs out of memory or stops beating is
  *         reported through `onDeath` exactly once, and nothing it says later is heard.
  *   WP-2  A request to a thread is answered exactly once, with E086 if the thread ends before.
+ *   WP-3  A spare is started when all threads have run for SPARE_AFTER_BEATS. What becomes of it before it has a
+ *         place is nobody's business: without one a new thread is started.
  *
  * Heartbeat: every worker counts up a shared word from a timer of its event loop. One that does not for
  * longer than `heartbeatTimeoutMs` is in a loop that never ends, and is terminated.
@@ -19,14 +22,13 @@ import type { FileEntry } from '../../checkpoint/manifest.ts'
 import { startThread } from '../../connector/start-thread.ts'
 import type { WorkerControl } from './control.ts'
 import { E086_WORKER_DIED } from './errors.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, TakePlace, ToWorker, WorkerSetup } from './messages.ts'
 
 export interface WorkerPoolInit {
   readonly workers: number
   readonly control: WorkerControl
   readonly heartbeatTimeoutMs: number
-  /** `generation`: the how-many-th thread in this place, from 1. */
-  setupOf(index: number, generation: number): WorkerSetup
+  readonly setup: WorkerSetup
   /** Names of the subtasks of a worker, for E086. */
   subtasksOf(index: number): string
   onMessage(worker: number, message: FromWorker): void
@@ -35,7 +37,8 @@ export interface WorkerPoolInit {
 
 interface Thread {
   readonly worker: Worker
-  readonly index: number
+  /** Undefined: a spare. */
+  index: number | undefined
   readonly pending: Map<number, Done<FileEntry | undefined>>
   beats: number
   beatAtMs: number
@@ -45,12 +48,15 @@ interface Thread {
 const LOADING_FACTOR = 10
 /** How often the beats are looked at. */
 const WATCH_MS = 250
+/** A job that is over soon, or whose start takes all cores, gets no spare. A thread beats ten times a second. */
+const SPARE_AFTER_BEATS = 30
 
 export class WorkerPool {
   readonly #init: WorkerPoolInit
   readonly #threads: (Thread | undefined)[]
   /** How many threads were started in each place. */
   readonly #started: number[]
+  #spare: Thread | undefined
   #watch: NodeJS.Timeout | undefined
   #requests = 0
   #closed = false
@@ -88,18 +94,27 @@ export class WorkerPool {
   close(): void {
     this.#closed = true
     clearInterval(this.#watch)
-    for (const thread of this.#threads.splice(0)) if (thread !== undefined) void thread.worker.terminate()
+    for (const thread of [...this.#threads.splice(0), this.#spare]) if (thread !== undefined) void thread.worker.terminate()
+    this.#spare = undefined
   }
 
   #start(index: number): Thread {
-    this.#init.control.reset(index)
+    const thread = this.#spare ?? this.#launch()
+    this.#spare = undefined
     const generation = (this.#started[index] as number) + 1
     this.#started[index] = generation
-    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setupOf(index, generation) })
-    const thread: Thread = { worker, index, pending: new Map(), beats: 0, beatAtMs: performance.now() }
-    worker.on('message', (message: FromWorker) => {
-      if (this.#threads[index] === thread) this.#onMessage(thread, message)
-    })
+    this.#init.control.reset(index)
+    thread.index = index
+    thread.beatAtMs = performance.now()
+    thread.worker.postMessage({ index, generation } satisfies TakePlace)
+    return thread
+  }
+
+  /** A thread without a place. */
+  #launch(): Thread {
+    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setup })
+    const thread: Thread = { worker, index: undefined, pending: new Map(), beats: 0, beatAtMs: performance.now() }
+    worker.on('message', (message: FromWorker) => this.#onMessage(thread, message))
     worker.on('messageerror', (error) => this.#died(thread, `a message could not be read: ${describeThrown(error)}`, error))
     worker.on('error', (error: unknown) => this.#died(thread, reasonOf(error), error))
     worker.on('exit', (code) => this.#died(thread, `it left with code ${code}`, undefined))
@@ -107,8 +122,15 @@ export class WorkerPool {
   }
 
   #onMessage(thread: Thread, message: FromWorker): void {
+    const { index } = thread
+    if (index === undefined) {
+      // It could not load the job file, which those that run it could: whoever takes its place will say so.
+      void thread.worker.terminate()
+      return
+    }
+    if (this.#threads[index] !== thread) return
     if (message.kind !== 'done' && message.kind !== 'not-done') {
-      this.#init.onMessage(thread.index, message)
+      this.#init.onMessage(index, message)
       return
     }
     const done = thread.pending.get(message.request)
@@ -119,9 +141,14 @@ export class WorkerPool {
 
   #look(): void {
     const now = performance.now()
-    for (const thread of this.#threads) {
-      if (thread === undefined) continue
-      const beats = this.#init.control.beats(thread.index)
+    let settled = true
+    for (const [index, thread] of this.#threads.entries()) {
+      if (thread === undefined) {
+        settled = false
+        continue
+      }
+      const beats = this.#init.control.beats(index)
+      if (beats < SPARE_AFTER_BEATS) settled = false
       if (beats !== thread.beats) {
         thread.beats = beats
         thread.beatAtMs = now
@@ -131,15 +158,18 @@ export class WorkerPool {
         void thread.worker.terminate()
       }
     }
+    if (settled && !this.#closed) this.#spare ??= this.#launch()
   }
 
   #died(thread: Thread, reason: string, cause: unknown): void {
-    if (this.#closed || this.#threads[thread.index] !== thread) return
-    this.#threads[thread.index] = undefined
-    const error = this.#death(thread.index, reason, cause)
+    if (this.#spare === thread) this.#spare = undefined
+    const { index } = thread
+    if (this.#closed || index === undefined || this.#threads[index] !== thread) return
+    this.#threads[index] = undefined
+    const error = this.#death(index, reason, cause)
     for (const done of thread.pending.values()) done({ ok: false, error })
     thread.pending.clear()
-    this.#init.onDeath(thread.index, error)
+    this.#init.onDeath(index, error)
   }
 
   #death(worker: number, reason: string, cause: unknown): StreamError {

@@ -65,11 +65,11 @@ export class WorkersHost implements JobHost {
     const graph = explainJson(init.graph)
     this.#pool = new WorkerPool({
       workers: init.workers, control: this.#control, heartbeatTimeoutMs: init.heartbeatTimeoutMs,
-      setupOf: (index, generation) => ({
-        index, generation, workers: init.workers, address: init.address, config: init.config, graph,
+      setup: {
+        workers: init.workers, address: init.address, config: init.config, graph,
         parallelism: init.graph.parallelism, directory: init.directory, control: this.#control.memory,
         failpoints: init.failpoints,
-      }),
+      },
       subtasksOf: (index) => this.#subtasksOf(index),
       onMessage: (worker, message) => this.#loop.post('workers', () => this.#onMessage(message, worker)),
       onDeath: (worker, error) => this.#loop.post('workers', () => this.#fail(worker, error)),
@@ -78,6 +78,7 @@ export class WorkersHost implements JobHost {
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
       ...(init.from === undefined ? {} : { from: init.from }),
+      ...(init.allowDropped === undefined ? {} : { allowDropped: init.allowDropped }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,
       onEnd: (end) => {

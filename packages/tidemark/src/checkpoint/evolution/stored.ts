@@ -1,0 +1,71 @@
+/**
+ * What operators and states a checkpoint holds, as its own files say it: one side of compare.ts.
+ *
+ * Made of decoded segments, part by part, so that whoever reads large state need not hold it all.
+ */
+import type { StateKind } from '../../graph/state-spec.ts'
+import type { KeyedStateSnapshot, ListStateSnapshot, StoredDescription } from '../../state/snapshot.ts'
+import type { DecodedSegment } from '../../state/snapshot-format.ts'
+import type { Manifest } from '../manifest.ts'
+
+export interface StoredList {
+  readonly name: string
+  readonly items: number
+}
+
+export interface StoredKeyed extends StoredDescription {
+  readonly entries: number
+}
+
+export interface StoredOperator {
+  readonly name: string
+  /** Of the operator, e.g. `process`; undefined: the manifest does not say. */
+  readonly kind: string | undefined
+  readonly keyed: readonly StoredKeyed[]
+  /** List state: positions, watermarks, pending output. */
+  readonly lists: readonly StoredList[]
+}
+
+/** A state of a user, not of the engine. */
+export const isUserState = (kind: StoredDescription['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'
+
+interface Draft {
+  readonly keyed: Map<string, { state: KeyedStateSnapshot; entries: number }>
+  readonly lists: Map<string, number>
+}
+
+export class StoredOperators {
+  readonly #drafts = new Map<string, Draft>()
+
+  /** One segment an operator and subtask: chains are put together before (state/segment-chain.ts). */
+  add({ operator, snapshot }: Pick<DecodedSegment, 'operator' | 'snapshot'>): void {
+    const draft = this.#drafts.get(operator) ?? { keyed: new Map(), lists: new Map() }
+    this.#drafts.set(operator, draft)
+    for (const state of snapshot.keyed) {
+      const known = draft.keyed.get(state.name) ?? { state, entries: 0 }
+      known.entries += state.groups.reduce((sum, { entries }) => sum + entries, 0)
+      draft.keyed.set(state.name, known)
+    }
+    for (const { name, items } of snapshot.lists as readonly ListStateSnapshot[]) {
+      draft.lists.set(name, (draft.lists.get(name) ?? 0) + items.length)
+    }
+  }
+
+  /** In the order in which they were added. */
+  of(manifest: Pick<Manifest, 'vertices'>): readonly StoredOperator[] {
+    const kinds = new Map(manifest.vertices.flatMap(({ operators }) => operators.map(({ name, kind }) => [name, kind])))
+    return [...this.#drafts].map(([name, { keyed, lists }]) => ({
+      name,
+      kind: kinds.get(name),
+      keyed: [...keyed.values()].map(({ state, entries }) => describe(state, entries)),
+      lists: [...lists].map(([list, items]) => ({ name: list, items })),
+    }))
+  }
+}
+
+function describe({ name, kind, version, stamped, jsonSchema }: KeyedStateSnapshot, entries: number): StoredKeyed {
+  return {
+    name, kind, version, entries,
+    ...(stamped === true ? { stamped } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
+  }
+}

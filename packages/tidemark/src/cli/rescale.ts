@@ -1,0 +1,56 @@
+/** `tidemark rescale`: what a start at another parallelism would do to the state. Called by care-commands.ts. */
+import { withCheckpoints } from '../checkpoint/inspection/open.ts'
+import { reportRescale, type OperatorRescale, type RescaleReport, type Share } from '../checkpoint/inspection/rescale.ts'
+import { nodeStorage } from '../host/node-storage.ts'
+import { finished } from './checkpoint.ts'
+import { counted } from './entry-lines.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
+import { placeOf } from './place.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface RescaleFlags {
+  readonly to: number
+  readonly at?: string
+  readonly json: boolean
+}
+
+export async function rescaleCommand(given: string, flags: RescaleFlags, terminal: Terminal): Promise<ExitCode> {
+  const place = placeOf(given, flags.at)
+  const report = await finished(withCheckpoints(nodeStorage(), [place], (opened) =>
+    reportRescale(opened as NonNullable<typeof opened>, flags.to, () => performance.now())))
+  if (flags.json) terminal.data(JSON.stringify(report))
+  else show(report, terminal)
+  return EXIT.ok
+}
+
+function show(report: RescaleReport, terminal: Terminal): void {
+  const { job, checkpoint, from, to, maxParallelism, operators, restore } = report
+  terminal.data(`${job}, checkpoint #${checkpoint}, ${from} → ${counted(to, 'subtask', 'subtasks')} ` +
+    `of at most ${maxParallelism}`)
+  for (const operator of operators) for (const line of operatorLines(operator, terminal)) terminal.data(line)
+  const { bytes, measuredMs, bytesPerSecond } = restore
+  terminal.data('')
+  terminal.data(`Reading it back takes about ${formatAge(measuredMs)}: ${formatBytes(bytes)} at ` +
+    `${formatBytes(Math.round(bytesPerSecond))} a second, as measured just now on one thread.`)
+  terminal.note('  Nothing was changed. A start with --parallelism does it.')
+}
+
+function operatorLines(operator: OperatorRescale, terminal: Terminal): string[] {
+  const { from, to, keyGroups, entries, bytes, items, itemsForAll, largest } = operator
+  const share = (name: string, { moved, stayed }: Share, format: (n: number) => string): string[][] =>
+    moved + stayed === 0 ? [] : [[`  ${name}`, format(moved), 'move', format(stayed), 'stay']]
+  const rows = [
+    ...share('key groups', keyGroups, formatCount), ...share('entries', entries, formatCount),
+    ...share('bytes', bytes, formatBytes), ...share('items', items, formatCount),
+  ]
+  return [
+    '', `${terminal.style('bold', operator.operator)}  ${from === to ? `${from}, as before` : `${from} → ${to}`}`,
+    ...formatTable(rows, [1, 3]),
+    ...(itemsForAll === 0 ? [] : [`  ${counted(itemsForAll, 'item goes', 'items go')} to every subtask`]),
+    ...(largest === undefined ? [] : [
+      `  largest: subtask ${largest.subtask}, ${counted(largest.entries, 'entry', 'entries')}, ` +
+        `${formatBytes(largest.bytes)}, ${largest.factor.toFixed(2)}× the mean`,
+    ]),
+  ]
+}
