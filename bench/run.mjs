@@ -30,10 +30,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
 const CHAIN_RECORDS = 8_000_000
 const WINDOW_RECORDS = 4_000_000
-const SESSION_RECORDS = 4_000_000
+const SESSION_RECORDS = 16_000_000
 /** Of each side. */
 const JOIN_RECORDS = 3_000_000
-const PATTERN_RECORDS = 4_000_000
+const PATTERN_RECORDS = 16_000_000
 const TIMERS = 200_000
 const METRICS_RECORDS = 8_000_000
 /** By kind of record; multiples of the batch sizes in sides/exchange.mjs. */

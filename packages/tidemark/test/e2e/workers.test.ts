@@ -93,7 +93,7 @@ test.each([
 test('WP-3: in a job that has run for a while, the thread that replaces a dead one had loaded the job file before', async () => {
   const journal = join(directory, 'journal')
   const { exitCode, events, lines } = await run(
-    THREADS, { death: 'exit', at: '40000', slowUs: '125' }, { DEADLY_JOURNAL: journal })
+    THREADS, { death: 'exit', at: '40000', slowUs: '125', loads: '3', heartbeatTimeout: '60s' }, { DEADLY_JOURNAL: journal })
   expect(events.filter(({ kind }) => kind === 'restarting').length).toBe(1)
   expect(exitCode).toBe(0)
   expect(lines).toEqual(expected())
