@@ -25,6 +25,8 @@ const QUICK_ROUNDS = 3
 const RATE = 10_000
 /** Time from one death to the next, if nothing is late: enough for the recovery and some checkpoints. */
 const THREADS_APART_MS = 1500
+/** Long enough for a spare thread, too, which the engine starts when all others have run for three seconds. */
+const SPARE_APART_MS = 6000
 const PROCESSES_APART_MS = 3000
 /** The job is to be running when its first record falls due. */
 const LEAD_MS = 2000
@@ -35,7 +37,9 @@ export async function recovery({ rounds, quick, note }) {
   const deaths = rounds ?? (quick ? QUICK_ROUNDS : DEFAULT_ROUNDS)
   const rows = []
   note(`recovery: ${deaths} deaths of a worker thread`)
-  rows.push(...await inDirectory((directory) => threads(directory, deaths)))
+  rows.push(...await inDirectory((directory) => threads(directory, deaths, 'worker thread', SPARE_APART_MS)))
+  note(`recovery: ${deaths} deaths of a worker thread, too soon for a spare`)
+  rows.push(...await inDirectory((directory) => threads(directory, deaths, 'without a spare', THREADS_APART_MS)))
   for (const workers of [1, 2]) {
     note(`recovery: ${deaths} times kill -9, ${workers} thread${workers === 1 ? '' : 's'}`)
     rows.push(...await inDirectory((directory) => processes(directory, deaths, workers)))
@@ -60,20 +64,21 @@ function settingsOf(directory, deaths, apartMs, how) {
   }
 }
 
-async function threads(directory, deaths) {
-  const settings = settingsOf(directory, deaths, THREADS_APART_MS, 'thread')
+async function threads(directory, deaths, name, apartMs) {
+  const settings = settingsOf(directory, deaths, apartMs, 'thread')
   const { restarts } = await runSide(SIDE, [directory, JSON.stringify(settings)])
   requireExact(directory)
   const { death, built, reads, fresh } = marksOf(directory, deaths)
   const noticed = death.map((at) => restarts.find((restart) => restart.at >= at))
-  const part = (what, to) => ({ what: `worker thread: death to ${what}`, ...withoutTarget(differences(death, to)) })
+  const part = (what, to) => ({ what: `${name}: death to ${what}`, ...withoutTarget(differences(death, to)) })
   return [
     {
-      what: 'worker thread: death to first new record', ...mostWithin(differences(death, fresh), WORKER_TARGET_MS),
+      what: `${name}: death to first new record`, ...mostWithin(differences(death, fresh), WORKER_TARGET_MS),
       delayed: noticed.filter(({ delayMs }) => delayMs > 0).length,
     },
     part('the decision to restart', noticed.map(({ at }) => at)),
-    part('job built in a new thread', built),
+    // A spare had built it before, and the next one does so later.
+    ...(apartMs === SPARE_APART_MS ? [] : [part('job built in a new thread', built)]),
     part('first record read there', reads),
   ]
 }
