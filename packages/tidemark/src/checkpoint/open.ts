@@ -24,7 +24,7 @@ import { asTerm, claimEpoch, newestEpoch, newestHolder, requireMine, startEpoch,
 import { E044_STATE_GONE, E046_FENCED, E049_NO_HARD_LINKS } from './errors.ts'
 import { checkpointsDirectory, epochsDirectory, jobFile, temporaryName } from './layout.ts'
 import type { Manifest } from './manifest.ts'
-import { checkFiles, KnownDocuments, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
+import { checkFiles, KnownDocuments, newJobId, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
 import {
   checkIdentity, decideRecovery, reachableManifests, startsOf, unreadable, type JobNow, type RecoveryDecision,
   type RecoveryOptions,
@@ -203,8 +203,7 @@ function* look(ports: OpenPorts, directory: string, options: OpenOptions, known:
 }
 
 export function* writeIdentity(ports: OpenPorts, directory: string, job: string): Io<void> {
-  const hex = (): string => ports.random.uint32().toString(16).padStart(8, '0')
-  const identity: JobIdentity = { jobId: `${hex()}${hex()}`, job, createdAtMs: ports.clock.wallMs() }
+  const identity: JobIdentity = { jobId: newJobId(ports.random), job, createdAtMs: ports.clock.wallMs() }
   yield* again(() => {
     const at = { directory, temporary: temporaryName(0, 'job', ports.random.uint32()), path: jobFile(directory) }
     return claim(ports.storage, at, encodeDocument('job', identity))

@@ -14,7 +14,7 @@ import { crc32 } from '../base/crc32.ts'
 import { isStreamError, type StreamError } from '../base/errors.ts'
 import type { CheckpointId, Epoch } from '../base/ids.ts'
 import { wait, type Io } from '../base/io.ts'
-import type { Storage, Timers } from '../base/ports.ts'
+import type { Random, Storage, Timers } from '../base/ports.ts'
 import type { StateSegment } from '../base/protocol.ts'
 import { E053_IO_ERROR, E054_NO_PERMISSION, E055_FILE_MISSING } from '../base/storage-errors.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
@@ -39,6 +39,11 @@ export interface JobIdentity {
   readonly jobId: string
   readonly job: string
   readonly createdAtMs: number
+}
+
+export function newJobId(random: Random): string {
+  const hex = (): string => random.uint32().toString(16).padStart(8, '0')
+  return `${hex()}${hex()}`
 }
 
 export interface Facts {

@@ -135,6 +135,13 @@ export function* restorableOf(storage: Storage, directory: string, ref = 'latest
   }
 }
 
+/** `ref` of a state directory, or of a savepoint, whose only checkpoint has a number, too. */
+export function* restorableAt(storage: Storage, directory: string, ref: string): Io<Restorable> {
+  if (!(yield* isSavepoint(storage, directory))) return yield* restorableOf(storage, directory, ref)
+  yield* findManifest(storage, directory, yield* readFacts(storage, directory), ref)
+  return yield* readSavepoint(storage, directory)
+}
+
 /** One of a running job, or of one that has just ended, whose commits are all confirmed. */
 export function* committedCheckpoint(storage: Storage, opened: OpenedDirectory, id: CheckpointId): Io<Restorable> {
   const { directory, known, start: { resources } } = opened

@@ -17,13 +17,16 @@ import { ArgumentScannerError } from '@stricli/core'
 import type { StreamError } from '../base/errors.ts'
 import type { CheckpointFlags } from './checkpoint.ts'
 import { didYouMean } from '../base/did-you-mean.ts'
-import { durationMs, type Duration } from '../base/duration.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { GraphFlags } from './graph.ts'
 import { rescale } from './care-commands.ts'
 import { checkpointInspection, STATE_COMMANDS, stateRoutes } from './inspect-commands.ts'
-import { ALLOW_DROPPED, check, savepoint, stop } from './line-commands.ts'
+import { takesAll, takesOne } from './command.ts'
+import {
+  ALLOW_DROPPED, CONFIG, JOB_DIRECTORY, JOB_FILE, JSON_FLAG, off, only, optional, parallelism, parseInterval, word,
+} from './flags.ts'
+import { check, savepoint, stop } from './line-commands.ts'
 import type { RunFlags } from './run.ts'
 import { ENGINE_SETTINGS } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -43,76 +46,27 @@ export interface CliContext extends CommandContext {
 export const COMMANDS = ['run', 'stop', 'savepoint', 'check', 'top', 'graph', 'rescale', 'checkpoint', 'state', 'version', 'help'] as const
 export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify', 'diff', 'label', 'labels', 'unlabel', 'gc', 'prune'] as const
 
-const text = (input: string): string => input
-
-function parseParallelism(input: string): number {
-  const value = Number(input)
-  if (!/^\d+$/.test(input) || value < 1 || value > 32_768) throw new Error('a whole number from 1 to 32768 is needed')
-  return value
-}
-
-/** Faster than people can read, and slower than the job would notice. */
-const LEAST_INTERVAL_MS = 50
-
-function parseInterval(input: string): number {
-  try {
-    return durationMs(input as Duration, 'interval', LEAST_INTERVAL_MS)
-  } catch {
-    throw new Error(`a duration of at least ${LEAST_INTERVAL_MS}ms is needed, for example 500ms or 2s`)
-  }
-}
-
-const JOB_FILE = {
-  kind: 'tuple',
-  parameters: [{ brief: 'job file, with #name for an export other than the default', parse: text, placeholder: 'file' }],
-} as const
-
-const CONFIG = {
-  kind: 'parsed', parse: text, brief: 'a setting of the job or of the engine; may be repeated',
-  variadic: true, optional: true, placeholder: 'key=value',
-} as const
-
 const settingsHelp = Object.entries(ENGINE_SETTINGS)
   .map(([key, setting]) => `  -c ${setting.example.padEnd(24)} ${setting.brief}${key === '' ? '' : ''}`)
   .join('\n')
 
 const run = buildCommand<RunFlags, [string], CliContext>({
-  loader: async () => {
-    const { runCommand } = await import('./run.ts')
-    return async function (this: CliContext, flags, file) {
-      await this.guard(() => runCommand(file, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./run.ts')).runCommand),
   parameters: {
-    positional: JOB_FILE,
+    positional: only(JOB_FILE),
     flags: {
-      state: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'dir',
-        brief: 'state directory; the default is .tidemark/<job>',
-      },
-      parallelism: {
-        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n',
-        brief: 'parallel subtasks of every operator; may change between two runs',
-      },
-      workers: {
-        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n',
-        brief: 'threads that share the subtasks, at most the parallelism; the default is one',
-      },
+      state: optional('dir', 'state directory; the default is .tidemark/<job>'),
+      parallelism: parallelism('parallel subtasks of every operator; may change between two runs'),
+      workers: parallelism('threads that share the subtasks, at most the parallelism; the default is one'),
       config: CONFIG,
-      fresh: { kind: 'boolean', default: false, withNegated: false, brief: 'start empty although there are checkpoints' },
-      from: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'path',
-        brief: 'begin an empty state directory with a savepoint, or with another state directory',
-      },
+      fresh: off('start empty although there are checkpoints'),
+      from: optional('path', 'begin an empty state directory with a savepoint, or with another state directory'),
       copy: {
         kind: 'boolean', default: true, withNegated: false, brief: 'with --from: what is begun from is only read (the default)',
       },
       allowDropped: ALLOW_DROPPED,
-      takeOver: {
-        kind: 'boolean', default: false, withNegated: false,
-        brief: 'take the state directory from a process that holds it but is stopped',
-      },
-      json: { kind: 'boolean', default: false, withNegated: false, brief: 'events as JSON lines; the last one is the outcome' },
+      takeOver: off('take the state directory from a process that holds it but is stopped'),
+      json: off('events as JSON lines; the last one is the outcome'),
     },
     aliases: { c: 'config', p: 'parallelism' },
   },
@@ -135,19 +89,12 @@ ${settingsHelp}`,
 })
 
 const top = buildCommand<TopFlags, [string], CliContext>({
-  loader: async () => {
-    const { topCommand } = await import('./top.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => topCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./top.ts')).topCommand),
   parameters: {
-    positional: {
-      kind: 'tuple', parameters: [{ brief: 'state directory of the job', parse: text, placeholder: 'dir' }],
-    },
+    positional: only(JOB_DIRECTORY),
     flags: {
-      json: { kind: 'boolean', default: false, withNegated: false, brief: 'one JSON object a line' },
-      once: { kind: 'boolean', default: false, withNegated: false, brief: 'one picture, or one line' },
+      json: off('one JSON object a line'),
+      once: off('one picture, or one line'),
       interval: {
         kind: 'parsed', parse: parseInterval, default: '1s', placeholder: 'duration', brief: 'time between two pictures',
       },
@@ -168,20 +115,13 @@ Exit codes
 })
 
 const graph = buildCommand<GraphFlags, [string], CliContext>({
-  loader: async () => {
-    const { graphCommand } = await import('./graph.ts')
-    return async function (this: CliContext, flags, file) {
-      await this.guard(() => graphCommand(file, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./graph.ts')).graphCommand),
   parameters: {
-    positional: JOB_FILE,
+    positional: only(JOB_FILE),
     flags: {
-      json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' },
-      mermaid: { kind: 'boolean', default: false, withNegated: false, brief: 'as a Mermaid diagram' },
-      parallelism: {
-        kind: 'parsed', parse: parseParallelism, optional: true, placeholder: 'n', brief: 'as it would be deployed',
-      },
+      json: JSON_FLAG,
+      mermaid: off('as a Mermaid diagram'),
+      parallelism: parallelism('as it would be deployed'),
       config: CONFIG,
     },
     aliases: { c: 'config', p: 'parallelism' },
@@ -197,32 +137,19 @@ Examples
 })
 
 const CHECKPOINT_FLAGS = {
-  state: { kind: 'parsed', parse: text, optional: true, placeholder: 'dir', brief: 'state directory, if it is not named first' },
-  json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' },
+  state: optional('dir', 'state directory, if it is not named first'), json: JSON_FLAG,
 } as const
-
-const STATE_DIRECTORY = {
-  brief: 'state directory or savepoint', parse: text, placeholder: 'dir', optional: true,
-} as const
-
-const CHECKPOINT = {
-  kind: 'tuple',
-  parameters: [
-    { ...STATE_DIRECTORY, brief: 'state directory or savepoint; with --state, the ref' },
-    { brief: 'latest (the default), latest-1, a number, or @label', parse: text, placeholder: 'ref', optional: true },
-  ],
-} as const
+const STATE_DIRECTORY = { ...word('dir', 'state directory or savepoint'), optional: true } as const
+const CHECKPOINT = only(
+  { ...STATE_DIRECTORY, brief: 'state directory or savepoint; with --state, the ref' },
+  { ...word('ref', 'latest (the default), latest-1, a number, or @label'), optional: true },
+)
 
 type Optional = string | undefined
 
 const list = buildCommand<CheckpointFlags, [Optional], CliContext>({
-  loader: async () => {
-    const { listCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => listCommand(directory, flags, this.terminal))
-    }
-  },
-  parameters: { positional: { kind: 'tuple', parameters: [STATE_DIRECTORY] }, flags: CHECKPOINT_FLAGS },
+  loader: takesOne(async () => (await import('./checkpoint.ts')).listCommand),
+  parameters: { positional: only(STATE_DIRECTORY), flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'list the completed checkpoints of a state directory',
     fullDescription: 'Lists the completed checkpoints. The job\'s code is not needed.\n\n' +
@@ -231,12 +158,7 @@ const list = buildCommand<CheckpointFlags, [Optional], CliContext>({
 })
 
 const show = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
-  loader: async () => {
-    const { showCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => showCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./checkpoint.ts')).showCommand),
   parameters: { positional: CHECKPOINT, flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'show what one checkpoint holds',
@@ -246,12 +168,7 @@ const show = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
 })
 
 const verify = buildCommand<CheckpointFlags, [Optional, Optional], CliContext>({
-  loader: async () => {
-    const { verifyCommand } = await import('./checkpoint.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => verifyCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./checkpoint.ts')).verifyCommand),
   parameters: { positional: CHECKPOINT, flags: CHECKPOINT_FLAGS },
   docs: {
     brief: 'read every file of a checkpoint and check it',
@@ -276,7 +193,7 @@ const version = buildCommand<{ readonly json: boolean }, [], CliContext>({
       return 0
     })
   },
-  parameters: { flags: { json: { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' } } },
+  parameters: { flags: { json: JSON_FLAG } },
   docs: { brief: 'print the version', fullDescription: 'Prints versions.\n\nExample\n  tidemark version --json' },
 })
 

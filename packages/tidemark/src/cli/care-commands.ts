@@ -6,23 +6,18 @@
 import { buildCommand } from '@stricli/core'
 import type { CliContext } from './app.ts'
 import type { CleanFlags, PruneFlags } from './checkpoint-clean.ts'
-import { AT, DIRECTORY, JSON_FLAG, KEY, off, optional, parseAge, parseCount, text, word } from './flags.ts'
+import { takesOne } from './command.ts'
+import {
+  AT, DIRECTORY, JOB_DIRECTORY, JSON_FLAG, KEY, needed, off, only, optional, parseAge, parseCount,
+} from './flags.ts'
 import type { RescaleFlags } from './rescale.ts'
 import type { EditFlags, ImportFlags } from './state-edit.ts'
 
-const OWN_DIRECTORY = {
-  kind: 'tuple', parameters: [word('dir', 'state directory of the job')],
-} as const
 const DRY_RUN = off('say what would go and why, and change nothing; also while the job runs')
 
 export const gc = buildCommand<CleanFlags, [string], CliContext>({
-  loader: async () => {
-    const { gcCommand } = await import('./checkpoint-clean.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => gcCommand(directory, flags, this.terminal))
-    }
-  },
-  parameters: { positional: OWN_DIRECTORY, flags: { dryRun: DRY_RUN, json: JSON_FLAG } },
+  loader: takesOne(async () => (await import('./checkpoint-clean.ts')).gcCommand),
+  parameters: { positional: only(JOB_DIRECTORY), flags: { dryRun: DRY_RUN, json: JSON_FLAG } },
   docs: {
     brief: 'remove files that no checkpoint needs, of a job that does not run',
     fullDescription: `Removes what crashes left behind: temporary files, state that no checkpoint names, checkpoints that could
@@ -39,14 +34,9 @@ Exit codes
 })
 
 export const prune = buildCommand<PruneFlags, [string], CliContext>({
-  loader: async () => {
-    const { pruneCommand } = await import('./checkpoint-clean.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => pruneCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./checkpoint-clean.ts')).pruneCommand),
   parameters: {
-    positional: OWN_DIRECTORY,
+    positional: only(JOB_DIRECTORY),
     flags: {
       keep: { kind: 'parsed', parse: parseCount, optional: true, placeholder: 'n', brief: 'keep so many, the newest ones' },
       olderThan: {
@@ -72,14 +62,9 @@ Exit codes
 })
 
 export const rescale = buildCommand<RescaleFlags, [string], CliContext>({
-  loader: async () => {
-    const { rescaleCommand } = await import('./rescale.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => rescaleCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./rescale.ts')).rescaleCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY] },
+    positional: only(DIRECTORY),
     flags: {
       to: { kind: 'parsed', parse: parseCount, placeholder: 'n', brief: 'parallelism of the next start' },
       at: AT,
@@ -99,25 +84,20 @@ Examples
 })
 
 const WHERE = {
-  operator: { kind: 'parsed', parse: text, placeholder: 'name', brief: 'name of the operator, as in the job' },
-  state: { kind: 'parsed', parse: text, placeholder: 'name', brief: 'name of one of its states' },
-  to: { kind: 'parsed', parse: text, placeholder: 'path', brief: 'new directory for the savepoint' },
+  operator: needed('name', 'name of the operator, as in the job'),
+  state: needed('name', 'name of one of its states'),
+  to: needed('path', 'new directory for the savepoint'),
   at: AT,
   json: JSON_FLAG,
 } as const
 
 export const edit = buildCommand<EditFlags, [string], CliContext>({
-  loader: async () => {
-    const { stateEditCommand } = await import('./state-edit.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => stateEditCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./state-edit.ts')).stateEditCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY] },
+    positional: only(DIRECTORY),
     flags: {
       ...WHERE,
-      key: { kind: 'parsed', parse: text, placeholder: 'key', brief: KEY.brief },
+      key: needed('key', KEY.brief),
       window: optional('json', 'which of its windows: [start, end] in ms, as an export shows it'),
       set: optional('json', 'what it is to hold, as state get shows it'),
       delete: off('it is to hold nothing'),
@@ -135,17 +115,12 @@ Examples
 })
 
 export const importCommand = buildCommand<ImportFlags, [string], CliContext>({
-  loader: async () => {
-    const { stateImportCommand } = await import('./state-edit.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => stateImportCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./state-edit.ts')).stateImportCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY] },
+    positional: only(DIRECTORY),
     flags: {
       ...WHERE,
-      from: { kind: 'parsed', parse: text, placeholder: 'file', brief: 'JSON lines, as state export writes them' },
+      from: needed('file', 'JSON lines, as state export writes them'),
     },
   },
   docs: {

@@ -8,21 +8,18 @@ import type { CliContext } from './app.ts'
 import type { DiffFlags } from './checkpoint-diff.ts'
 import type { LabelFlags } from './checkpoint-labels.ts'
 import { edit, gc, importCommand, prune } from './care-commands.ts'
+import { takesAll, takesOne } from './command.ts'
 import {
-  AT, DIRECTORY, JSON_FLAG, KEY, LABEL, limit, off, OPERATOR, optional, parseFormat, parseGroups, STATE, text, word,
+  AT, DIRECTORY, JSON_FLAG, KEY, LABEL, limit, off, only, OPERATOR, optional, OUTPUT, parseFormat, parseGroups, STATE,
+  word,
 } from './flags.ts'
 import type { ExportFlags, QueryFlags, StateFlags } from './state.ts'
 
 export const STATE_COMMANDS = ['list', 'get', 'query', 'export', 'edit', 'import'] as const
 
 const list = buildCommand<StateFlags, [string], CliContext>({
-  loader: async () => {
-    const { stateListCommand } = await import('./state.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => stateListCommand(directory, flags, this.terminal))
-    }
-  },
-  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY] }, flags: { at: AT, json: JSON_FLAG } },
+  loader: takesOne(async () => (await import('./state.ts')).stateListCommand),
+  parameters: { positional: only(DIRECTORY), flags: { at: AT, json: JSON_FLAG } },
   docs: {
     brief: 'list operators and their states: kinds, entries, sizes, key groups, schemas',
     fullDescription: 'Lists what state a checkpoint holds. The job\'s code is not needed.\n\n' +
@@ -31,14 +28,9 @@ const list = buildCommand<StateFlags, [string], CliContext>({
 })
 
 const get = buildCommand<StateFlags, [string, string, string, string], CliContext>({
-  loader: async () => {
-    const { stateGetCommand } = await import('./state.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => stateGetCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./state.ts')).stateGetCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY, OPERATOR, STATE, KEY] }, flags: { at: AT, json: JSON_FLAG },
+    positional: only(DIRECTORY, OPERATOR, STATE, KEY), flags: { at: AT, json: JSON_FLAG },
   },
   docs: {
     brief: 'print what one key holds in one state',
@@ -55,14 +47,9 @@ Keys
 })
 
 const query = buildCommand<QueryFlags, [string, string, string | undefined], CliContext>({
-  loader: async () => {
-    const { stateQueryCommand } = await import('./state.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => stateQueryCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./state.ts')).stateQueryCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY, OPERATOR, { ...STATE, optional: true }] },
+    positional: only(DIRECTORY, OPERATOR, { ...STATE, optional: true }),
     flags: {
       at: AT,
       key: optional('key', 'only this key'),
@@ -92,20 +79,15 @@ Examples
 })
 
 const exportCommand = buildCommand<ExportFlags, [string], CliContext>({
-  loader: async () => {
-    const { stateExportCommand } = await import('./state.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => stateExportCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./state.ts')).stateExportCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY] },
+    positional: only(DIRECTORY),
     flags: {
       at: AT,
       operator: optional('name', 'only this operator'),
       state: optional('name', 'only this state of it'),
       lists: off('also list state of subtasks: positions, watermarks, pending output'),
-      to: { kind: 'parsed', parse: text, default: '-', placeholder: 'file', brief: 'where to write; - is stdout' },
+      to: OUTPUT,
       format: {
         kind: 'parsed', parse: parseFormat, default: 'jsonl', placeholder: 'format', brief: 'jsonl: one JSON object a line',
       },
@@ -129,17 +111,11 @@ export const stateRoutes = buildRouteMap<string, CliContext>({
 })
 
 const diff = buildCommand<DiffFlags, [string, string, string], CliContext>({
-  loader: async () => {
-    const { diffCommand } = await import('./checkpoint-diff.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => diffCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./checkpoint-diff.ts')).diffCommand),
   parameters: {
-    positional: {
-      kind: 'tuple',
-      parameters: [DIRECTORY, word('a', 'a checkpoint, or another directory'), word('b', 'the one to compare it with')],
-    },
+    positional: only(
+      DIRECTORY, word('a', 'a checkpoint, or another directory'), word('b', 'the one to compare it with'),
+    ),
     flags: {
       operator: optional('name', 'only this operator'),
       state: optional('name', 'only states of this name'),
@@ -164,14 +140,9 @@ Exit codes
 })
 
 const label = buildCommand<LabelFlags, [string, string, string], CliContext>({
-  loader: async () => {
-    const { labelCommand } = await import('./checkpoint-labels.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => labelCommand(given, flags, this.terminal))
-    }
-  },
+  loader: takesAll(async () => (await import('./checkpoint-labels.ts')).labelCommand),
   parameters: {
-    positional: { kind: 'tuple', parameters: [DIRECTORY, word('ref', 'latest, latest-1, a number, or @label'), LABEL] },
+    positional: only(DIRECTORY, word('ref', 'latest, latest-1, a number, or @label'), LABEL),
     flags: { json: JSON_FLAG },
   },
   docs: {
@@ -183,13 +154,8 @@ const label = buildCommand<LabelFlags, [string, string, string], CliContext>({
 })
 
 const labels = buildCommand<LabelFlags, [string], CliContext>({
-  loader: async () => {
-    const { labelsCommand } = await import('./checkpoint-labels.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => labelsCommand(directory, flags, this.terminal))
-    }
-  },
-  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY] }, flags: { json: JSON_FLAG } },
+  loader: takesOne(async () => (await import('./checkpoint-labels.ts')).labelsCommand),
+  parameters: { positional: only(DIRECTORY), flags: { json: JSON_FLAG } },
   docs: {
     brief: 'list the names that checkpoints have',
     fullDescription: 'Lists labels and the checkpoints that have them.\n\n' +
@@ -198,13 +164,8 @@ const labels = buildCommand<LabelFlags, [string], CliContext>({
 })
 
 const unlabel = buildCommand<LabelFlags, [string, string], CliContext>({
-  loader: async () => {
-    const { unlabelCommand } = await import('./checkpoint-labels.ts')
-    return async function (this: CliContext, flags, ...given) {
-      await this.guard(() => unlabelCommand(given, flags, this.terminal))
-    }
-  },
-  parameters: { positional: { kind: 'tuple', parameters: [DIRECTORY, LABEL] }, flags: { json: JSON_FLAG } },
+  loader: takesAll(async () => (await import('./checkpoint-labels.ts')).unlabelCommand),
+  parameters: { positional: only(DIRECTORY, LABEL), flags: { json: JSON_FLAG } },
   docs: {
     brief: 'take a name away; the checkpoint may then be removed with the old ones',
     fullDescription: 'Takes a label away.\n\nExample\n  tidemark checkpoint unlabel .tidemark/flights before-deploy',

@@ -8,33 +8,16 @@ import type { CliContext } from './app.ts'
 import type { CheckFlags } from './check.ts'
 import type { SavepointFlags } from './savepoint.ts'
 import type { StopFlags } from './stop.ts'
-
-const text = (input: string): string => input
-
-const DIRECTORY = {
-  kind: 'tuple', parameters: [{ brief: 'state directory of the job', parse: text, placeholder: 'dir' }],
-} as const
-
-const JSON_FLAG = { kind: 'boolean', default: false, withNegated: false, brief: 'as one JSON document' } as const
+import { takesOne } from './command.ts'
+import { ALLOW_DROPPED, CONFIG, JOB_DIRECTORY, JOB_FILE, JSON_FLAG, needed, off, only, optional } from './flags.ts'
 
 export const savepoint = buildCommand<SavepointFlags, [string], CliContext>({
-  loader: async () => {
-    const { savepointCommand } = await import('./savepoint.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => savepointCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./savepoint.ts')).savepointCommand),
   parameters: {
-    positional: DIRECTORY,
+    positional: only(JOB_DIRECTORY),
     flags: {
-      to: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'path',
-        brief: 'new directory for it; the default is <dir>-savepoints/<time>',
-      },
-      at: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'ref',
-        brief: 'copy this checkpoint as it lies there: a number, latest-1, or @label',
-      },
+      to: optional('path', 'new directory for it; the default is <dir>-savepoints/<time>'),
+      at: optional('ref', 'copy this checkpoint as it lies there: a number, latest-1, or @label'),
       json: JSON_FLAG,
     },
   },
@@ -53,26 +36,13 @@ Begin from it with: tidemark run job.ts --state <empty dir> --from <path>`,
 })
 
 export const stop = buildCommand<StopFlags, [string], CliContext>({
-  loader: async () => {
-    const { stopCommand } = await import('./stop.ts')
-    return async function (this: CliContext, flags, directory) {
-      await this.guard(() => stopCommand(directory, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./stop.ts')).stopCommand),
   parameters: {
-    positional: DIRECTORY,
+    positional: only(JOB_DIRECTORY),
     flags: {
-      drain: {
-        kind: 'boolean', default: false, withNegated: false,
-        brief: 'declare the end of the input: all windows fire, and the job can never go on',
-      },
-      savepoint: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'path',
-        brief: 'new directory for a savepoint of the last checkpoint',
-      },
-      noSavepoint: {
-        kind: 'boolean', default: false, withNegated: false, brief: 'none, which is the default',
-      },
+      drain: off('declare the end of the input: all windows fire, and the job can never go on'),
+      savepoint: optional('path', 'new directory for a savepoint of the last checkpoint'),
+      noSavepoint: off('none, which is the default'),
       json: JSON_FLAG,
     },
   },
@@ -91,37 +61,15 @@ Exit codes
   },
 })
 
-export const ALLOW_DROPPED = {
-  kind: 'parsed', parse: text, variadic: true, optional: true, placeholder: 'name',
-  brief: 'an operator, or operator/state, whose state may be dropped; may be repeated',
-} as const
-
 export const check = buildCommand<CheckFlags, [string], CliContext>({
-  loader: async () => {
-    const { checkCommand } = await import('./check.ts')
-    return async function (this: CliContext, flags, file) {
-      await this.guard(() => checkCommand(file, flags, this.terminal))
-    }
-  },
+  loader: takesOne(async () => (await import('./check.ts')).checkCommand),
   parameters: {
-    positional: {
-      kind: 'tuple',
-      parameters: [{ brief: 'job file, with #name for an export other than the default', parse: text, placeholder: 'file' }],
-    },
+    positional: only(JOB_FILE),
     flags: {
-      against: {
-        kind: 'parsed', parse: text, placeholder: 'ref',
-        brief: 'state directory or savepoint, with #ref for another checkpoint than the latest',
-      },
-      state: {
-        kind: 'parsed', parse: text, optional: true, placeholder: 'dir',
-        brief: 'state directory, if --against is latest, latest-1, a number or @label alone',
-      },
+      against: needed('ref', 'state directory or savepoint, with #ref for another checkpoint than the latest'),
+      state: optional('dir', 'state directory, if --against is latest, latest-1, a number or @label alone'),
       allowDropped: ALLOW_DROPPED,
-      config: {
-        kind: 'parsed', parse: text, brief: 'a setting of the job; may be repeated',
-        variadic: true, optional: true, placeholder: 'key=value',
-      },
+      config: CONFIG,
       json: JSON_FLAG,
     },
     aliases: { c: 'config' },

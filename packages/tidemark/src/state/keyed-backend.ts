@@ -26,7 +26,7 @@ import { MapCells } from './map-state.ts'
 import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
 import type { StateContext } from './state-cells.ts'
 import { everythingIn } from './slices.ts'
-import type { KeyedStateSnapshot, RestoredOperator, SnapshotSlices } from './snapshot.ts'
+import { isUserState, type KeyedStateSnapshot, type RestoredOperator, type SnapshotSlices } from './snapshot.ts'
 
 export interface KeyedBackendInit {
   /** For errors. */
@@ -137,7 +137,7 @@ export class KeyedBackend {
   unclaimed(): readonly string[] {
     const claimed = [...this.#states].map(([name, { spec }]) => storedFor(this.#restoredStates, name, spec)?.name)
     return this.#restoredStates
-      .filter(({ name, kind }) => kind !== 'timers' && kind !== 'window' && !claimed.includes(name))
+      .filter(({ name, kind }) => isUserState(kind) && !claimed.includes(name))
       .map(({ name }) => name)
   }
 

@@ -36,6 +36,7 @@ interface Group {
 }
 
 const FIRST_BUFFER_BYTES = 512
+const NO_BYTES = new Uint8Array()
 
 export class KeyedSnapshotBuilder {
   readonly #init: KeyedSnapshotInit
@@ -77,6 +78,7 @@ export class KeyedSnapshotBuilder {
   }
 
   build(): KeyedStateSnapshot {
+    const { name, kind, version, jsonSchema, stamped, extent } = this.#init
     const groups: KeyGroupSnapshot[] = []
     this.#groups.forEach((group, index) => {
       if (group === undefined) return
@@ -87,15 +89,12 @@ export class KeyedSnapshotBuilder {
         digest = (digest + murmur3(bytes, end - from, 0, from)) >>> 0
         from = end
       }
-      const { removed } = group
+      const { entries = 0, writer } = group.removed ?? {}
       groups.push({
         group: index, entries: group.ends.length, digest, bytes,
-        ...(removed === undefined
-          ? {}
-          : { removed: { entries: removed.entries, bytes: removed.writer.toBytes() } }),
+        ...(extent === 'changes' ? { removed: { entries, bytes: writer?.toBytes() ?? NO_BYTES } } : {}),
       })
     })
-    const { name, kind, version, jsonSchema, stamped, extent } = this.#init
     return {
       name, kind, version, groups,
       ...(jsonSchema === undefined ? {} : { jsonSchema }),

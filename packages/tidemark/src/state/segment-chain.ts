@@ -53,8 +53,8 @@ function mergeChain(chain: readonly DecodedSegment[]): DecodedSegment {
   }
 }
 
-/** The description is that of the newest part. */
-function mergeParts(parts: readonly KeyedStateSnapshot[]): KeyedStateSnapshot {
+/** `parts`: of one state of one subtask, in their order. The description is that of the newest. */
+export function mergeParts(parts: readonly KeyedStateSnapshot[]): KeyedStateSnapshot {
   const [only] = parts
   if (parts.length === 1 && only !== undefined) return only
   const groups = new Map<number, KeyGroupSnapshot[]>()

@@ -93,6 +93,9 @@ export interface KeyedEntry {
 /** What a snapshot says of a keyed state, besides its entries. */
 export type StoredDescription = Pick<KeyedStateSnapshot, 'name' | 'kind' | 'version' | 'stamped' | 'jsonSchema'>
 
+/** Declared by a user's function, not by the engine. */
+export const isUserState = (kind: KeyedStateSnapshot['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'
+
 /** What an operator gets back: only entries whose key group it owns, list items as redistributed. */
 export interface RestoredOperator {
   /** Entries in stored order; empty if the snapshot has no such state. */

@@ -487,7 +487,7 @@ export const MUTANTS = [
   },
   {
     name: 'edited-for-its-original', class: 'B', bug: 'an edited savepoint passes for the one that it came from',
-    patches: without('checkpoint/rewrite/rewrite.ts', '    jobId: `${hex()}${hex()}`,\n'),
+    patches: without('checkpoint/rewrite/rewrite.ts', '    jobId: newJobId(random),\n'),
     by: suite('checkpoint/rewrite.test.ts', 'RZ-3'),
   },
   {

@@ -17,7 +17,7 @@ import type { EpochStart } from '../epochs.ts'
 import { operatorsIn } from '../inspection/open.ts'
 import { partsOf, readPart, type OpenCheckpoint } from '../inspection/operator-parts.ts'
 import { checkIdentity } from '../recover.ts'
-import { isSavepoint, readSavepoint, restorableOf, type Restorable } from '../savepoint.ts'
+import { restorableAt, type Restorable } from '../savepoint.ts'
 import type { Storage } from '../../base/ports.ts'
 import { compareStates, problemOf, type Comparison, type OperatorFate, type StateFate } from './compare.ts'
 import { StoredOperators } from './stored.ts'
@@ -40,9 +40,7 @@ export function* checkAgainst(
 ): Io<Check> {
   const { manifest, directory } = opened
   const { checkpoint } = manifest
-  const restorable = (yield* isSavepoint(storage, directory))
-    ? yield* readSavepoint(storage, directory)
-    : yield* restorableOf(storage, directory, String(checkpoint))
+  const restorable = yield* restorableAt(storage, directory, String(checkpoint))
   const stored = new StoredOperators()
   for (const operator of operatorsIn(manifest)) {
     for (const part of partsOf(manifest, operator)) stored.add(yield* readPart(opened, part))

@@ -19,9 +19,10 @@ import { describedStates, ENGINE_STATES } from '../../graph/kept-states.ts'
 import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
 import type { StateSpec } from '../../graph/state-spec.ts'
 import { changeOf, storedFor, type MigratedBy } from '../../state/evolution/migrate.ts'
+import { isUserState } from '../../state/snapshot.ts'
 import { E031_STATE_WITHOUT_OPERATOR, E137_STATE_DROPPED, E169_OPERATOR_CHANGED,
   E171_OUTPUT_OF_DROPPED_SINK } from './errors.ts'
-import { isUserState, type StoredKeyed, type StoredOperator } from './stored.ts'
+import type { StoredKeyed, StoredOperator } from './stored.ts'
 import { likelyName } from './suggest.ts'
 
 export type Verdict = 'kept' | 'migrated' | 'new' | 'dropped' | 'incompatible'

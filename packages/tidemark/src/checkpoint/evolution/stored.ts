@@ -3,7 +3,6 @@
  *
  * Made of decoded segments, part by part, so that whoever reads large state need not hold it all.
  */
-import type { StateKind } from '../../graph/state-spec.ts'
 import type { KeyedStateSnapshot, ListStateSnapshot, StoredDescription } from '../../state/snapshot.ts'
 import type { DecodedSegment } from '../../state/snapshot-format.ts'
 import type { Manifest } from '../manifest.ts'
@@ -25,9 +24,6 @@ export interface StoredOperator {
   /** List state: positions, watermarks, pending output. */
   readonly lists: readonly StoredList[]
 }
-
-/** A state of a user, not of the engine. */
-export const isUserState = (kind: StoredDescription['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'
 
 interface Draft {
   readonly keyed: Map<string, { state: KeyedStateSnapshot; entries: number }>

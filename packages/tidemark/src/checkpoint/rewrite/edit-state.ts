@@ -9,12 +9,12 @@
  *         none is made and none is removed.
  */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts'
-import { murmur3 } from '../../base/hash.ts'
 import type { Io } from '../../base/io.ts'
 import type { Key } from '../../graph/key.ts'
-import { encodeKey, keyGroupOf } from '../../record/key-codec.ts'
+import { keyGroupOf } from '../../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../../record/value-codec.ts'
-import type { KeyedStateSnapshot, KeyGroupSnapshot } from '../../state/snapshot.ts'
+import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
+import { mergeParts } from '../../state/segment-chain.ts'
 import { compareBytes } from '../inspection/compare-bytes.ts'
 import { valueView } from '../inspection/entry-view.ts'
 import { E146_NO_SUCH_KEY, E181_NOT_EDITABLE, E182_NO_STATE_VALUE } from '../inspection/errors.ts'
@@ -57,7 +57,8 @@ function* prepareEdit(
 ): Io<{ readonly change: StateChange; readonly result: { readonly before?: unknown; readonly after?: unknown } }> {
   const { operator, state, key, to } = edit
   const description = yield* describeState(opened, operator, state)
-  const group = keyGroupOf(key, opened.manifest.maxParallelism)
+  const { maxParallelism } = opened.manifest
+  const group = keyGroupOf(key, maxParallelism)
   const owner = partOwning(opened, operator, state, group)
   const held: RawEntry[] = []
   yield* visitGroups(opened, operator, { state, groups: { start: group, end: group } }, (_state, content) => {
@@ -70,16 +71,16 @@ function* prepareEdit(
     const problem = unfit(description, stored)
     if (problem !== undefined) throw E182_NO_STATE_VALUE({ what: `The new value of "${state}"`, path: '', problem })
   }
-  const id = chosen?.id ?? encoded((writer) => {
-    encodeKey(writer, key)
-    encodeValue(writer, edit.namespace)
-  })
-  const value = to.kind === 'set' ? encoded((writer) => encodeValue(writer, stored)) : undefined
+  const namespace = chosen === undefined ? edit.namespace : decodeValue(new ByteReader(chosen.namespace))
+  const changes = new KeyedSnapshotBuilder({ ...description, extent: 'changes', maxParallelism })
+  if (to.kind === 'set') changes.put(key, namespace, stored)
+  else changes.remove(key, namespace)
+  const changed = changes.build()
   return {
     change: {
       operator, state,
       of: (part, present) =>
-        (part.subtask === owner.subtask ? withEntry(description, present, group, id, value) : present),
+        (part.subtask === owner.subtask ? mergeParts([present ?? { ...description, groups: [] }, changed]) : present),
     },
     result: {
       ...(chosen === undefined ? {} : { before: valueView(description, chosen.value).value }),
@@ -104,7 +105,9 @@ function choose(
       `--window '${JSON.stringify(toTaggedJson(decodeValue(new ByteReader(bytes))))}'`)
     throw refuse(`the key ${formatKey(key)} has ${held.length} windows`, ...flags)
   }
-  const wanted = encoded((writer) => encodeValue(writer, namespace))
+  const writer = new ByteWriter()
+  encodeValue(writer, namespace)
+  const wanted = writer.peek()
   const found = namespace === undefined ? held[0] : held.find((raw) => compareBytes(raw.namespace, wanted) === 0)
   if (found !== undefined) return found
   if (to.kind === 'delete') {
@@ -116,48 +119,4 @@ function choose(
     throw refuse(problem, ...hints)
   }
   return undefined
-}
-
-/** `value`: undefined removes the entry. */
-function withEntry(
-  description: Description, state: KeyedStateSnapshot | undefined,
-  group: number, id: Uint8Array, value: Uint8Array | undefined,
-): KeyedStateSnapshot {
-  const groups = state?.groups ?? []
-  const present = groups.find((one) => one.group === group)
-  const entries: Uint8Array[] = []
-  let done = value === undefined
-  for (const raw of present === undefined ? [] : rawEntries(present)) {
-    if (compareBytes(raw.id, id) !== 0) entries.push(joined(raw.id, raw.value))
-    else if (value !== undefined && !done) {
-      entries.push(joined(id, value))
-      done = true
-    }
-  }
-  if (!done && value !== undefined) entries.push(joined(id, value))
-  const others = groups.filter((one) => one.group !== group)
-  const fresh = entries.length === 0 ? [] : [groupOf(group, entries)]
-  return { ...description, groups: [...others, ...fresh].toSorted((a, b) => a.group - b.group) }
-}
-
-function groupOf(group: number, entries: readonly Uint8Array[]): KeyGroupSnapshot {
-  const writer = new ByteWriter()
-  let digest = 0
-  for (const bytes of entries) {
-    writer.raw(bytes)
-    digest = (digest + murmur3(bytes)) >>> 0
-  }
-  return { group, entries: entries.length, digest, bytes: writer.toBytes() }
-}
-
-const joined = (id: Uint8Array, value: Uint8Array): Uint8Array =>
-  encoded((writer) => {
-    writer.raw(id)
-    writer.raw(value)
-  })
-
-function encoded(write: (writer: ByteWriter) => void): Uint8Array {
-  const writer = new ByteWriter()
-  write(writer)
-  return writer.toBytes()
 }

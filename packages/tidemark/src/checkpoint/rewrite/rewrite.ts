@@ -14,7 +14,7 @@
  * Source: Flink State Processor API (row C17), as an edit instead of a job.
  */
 import type { Io } from '../../base/io.ts'
-import type { Ports, Storage } from '../../base/ports.ts'
+import type { Ports } from '../../base/ports.ts'
 import type { StateSegment } from '../../base/protocol.ts'
 import { encodeSegment, type DecodedSegment } from '../../state/snapshot-format.ts'
 import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
@@ -23,9 +23,8 @@ import { holdFiles } from '../inspection/hold-files.ts'
 import { operatorsIn } from '../inspection/open.ts'
 import { partsOf, readPart, type OpenCheckpoint, type Part } from '../inspection/operator-parts.ts'
 import { encodeManifest, type FileEntry, type Manifest } from '../manifest.ts'
-import { readFacts } from '../read.ts'
-import { findManifest } from '../references.ts'
-import { isSavepoint, readSavepoint, restorableOf, type Restorable } from '../savepoint.ts'
+import { newJobId } from '../read.ts'
+import { restorableAt, type Restorable } from '../savepoint.ts'
 import { claimTarget, fillSavepoint, type TakenSavepoint } from '../write-savepoint.ts'
 
 export type RewritePorts = Pick<Ports, 'storage' | 'random' | 'clock'>
@@ -54,7 +53,7 @@ export function* rewrite<T>(
 ): Io<{ readonly savepoint: TakenSavepoint; readonly result: T }> {
   const { storage } = ports
   const { directory, ref } = source
-  const from = yield* findSource(storage, directory, ref)
+  const from = yield* restorableAt(storage, directory, ref)
   const { manifest } = from
   const held = yield* holdFiles(storage, directory, manifest)
   try {
@@ -68,13 +67,6 @@ export function* rewrite<T>(
   } finally {
     yield* held.release()
   }
-}
-
-function* findSource(storage: Storage, directory: string, ref: string): Io<Restorable> {
-  if (!(yield* isSavepoint(storage, directory))) return yield* restorableOf(storage, directory, ref)
-  // Its only checkpoint has a number, too.
-  yield* findManifest(storage, directory, yield* readFacts(storage, directory), ref)
-  return yield* readSavepoint(storage, directory)
 }
 
 function* fillChanged(
@@ -119,13 +111,12 @@ function manifestOf(
   { random }: RewritePorts, { manifest: old, resources, committed }: Restorable,
   segments: readonly StateSegment[], file: FileEntry | undefined,
 ): Manifest {
-  const hex = (): string => random.uint32().toString(16).padStart(8, '0')
   const { jobId, checkpoint, epoch } = old
   const sinks = resources.filter(({ role }) => role === 'sink')
   const entries = segments.flatMap(({ states }) => states).reduce((sum, state) => sum + state.entries, 0)
   return {
     ...old,
-    jobId: `${hex()}${hex()}`,
+    jobId: newJobId(random),
     origin: old.origin ?? { jobId, checkpoint, epoch, committed, sinks },
     files: file === undefined ? [] : [file],
     segments,

@@ -26,7 +26,7 @@ import { checkKey } from '../../record/key-codec.ts'
 import { jsonSchemaOf, validateSync } from '../../record/schema.ts'
 import { findUnstorable } from '../../record/value-check.ts'
 import { E032_STATE_CHANGED, E138_NEWER_STATE, E139_NO_UPGRADE, E168_UPGRADE_FAILED } from '../errors.ts'
-import type { StoredDescription } from '../snapshot.ts'
+import { isUserState, type StoredDescription } from '../snapshot.ts'
 
 export interface DeclaredState {
   /** For errors. */
@@ -52,7 +52,7 @@ export function changeOf(stored: StoredDescription, { operator, name, spec }: De
   const place = { place: { operator } }
   const versions = { operator, state: name, from: stored.version, to: spec.version }
   if (stored.kind !== spec.kind) {
-    if (spec.fromKind !== undefined && isUserKind(stored.kind)) return { kind: 'migrated', by: 'kind' }
+    if (spec.fromKind !== undefined && isUserState(stored.kind)) return { kind: 'migrated', by: 'kind' }
     const error = E032_STATE_CHANGED({ state: name, stored: stored.kind, declared: spec.kind }, place)
     return { kind: 'refused', error }
   }
@@ -91,7 +91,6 @@ function sameSchema({ jsonSchema }: StoredDescription, spec: StateSpec): boolean
   return now === undefined || JSON.stringify(now) === JSON.stringify(jsonSchema)
 }
 
-const isUserKind = (kind: StoredDescription['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'
 
 function valueByValue(stored: StoredDescription, declared: DeclaredState, by: MigratedBy): Migration {
   const { spec } = declared
