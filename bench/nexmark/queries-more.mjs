@@ -55,9 +55,6 @@ const winning = (events, of) => offers(events, of).process('winning', WINNING, {
   onRecord: bestBid((id, { of: counted, price, bidder, at }, before) => [{ id, of: counted, price, before, bidder, at }]),
 })
 
-const NO_BID = { bidder: 0, price: 0, dateTime: 0 }
-const NO_AUCTION = { opens: false, wanted: false, itemName: '', seller: 0 }
-
 const withAuction = ({ auction, bidder, price, dateTime }, { itemName, seller }) =>
   ({ auction, bidder, price, dateTime, itemName, seller })
 
@@ -140,9 +137,10 @@ export const MORE_STREAMS = {
   q20: (events) => events
     .filter(({ kind }) => kind !== 'person')
     .map((event) => (event.kind === 'auction'
-      ? { ...NO_BID, auction: event.id, opens: true, wanted: event.category === WANTED_CATEGORY,
-        itemName: event.itemName, seller: event.seller }
-      : { ...NO_AUCTION, auction: event.auction, bidder: event.bidder, price: event.price, dateTime: event.dateTime }))
+      ? { auction: event.id, opens: true, wanted: event.category === WANTED_CATEGORY,
+        itemName: event.itemName, seller: event.seller, bidder: 0, price: 0, dateTime: 0 }
+      : { auction: event.auction, opens: false, wanted: false,
+        itemName: '', seller: 0, bidder: event.bidder, price: event.price, dateTime: event.dateTime }))
     .keyBy(({ auction }) => auction)
     .process('bids-with-auctions', { state: { auction: state.value(), early: state.list() } }, {
       onRecord(offer, { state: { auction, early } }) {

@@ -8,7 +8,8 @@ import { assert } from './assert.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const SHORT_STRING_BYTES = 32
+const SHORT_STRING_BYTES = 96
+const TWO_TO_28 = 0x10000000
 
 export class ByteWriter {
   #bytes: Uint8Array
@@ -61,11 +62,45 @@ export class ByteWriter {
   varint(value: number): void {
     assert(value >= 0, 'a varint is not negative')
     this.#reserve(8)
-    while (value >= 0x80) {
-      this.#bytes[this.#length++] = (value % 128) | 0x80
-      value = Math.floor(value / 128)
+    const bytes = this.#bytes
+    let at = this.#length
+    // Bits beyond the 31st only by division, which is slow: four bytes at a time.
+    while (value >= TWO_TO_28) {
+      const high = Math.floor(value / TWO_TO_28)
+      const low = value - high * TWO_TO_28
+      bytes[at] = (low & 0x7f) | 0x80
+      bytes[at + 1] = ((low >> 7) & 0x7f) | 0x80
+      bytes[at + 2] = ((low >> 14) & 0x7f) | 0x80
+      bytes[at + 3] = (low >> 21) | 0x80
+      at += 4
+      value = high
     }
-    this.#bytes[this.#length++] = value
+    while (value >= 0x80) {
+      bytes[at++] = (value & 0x7f) | 0x80
+      value >>= 7
+    }
+    bytes[at++] = value
+    this.#length = at
+  }
+
+  /** A tag, and behind it what `string` writes; false, and nothing is written, unless the text is short ASCII. */
+  taggedShortAscii(tag: number, text: string): boolean {
+    const size = text.length
+    if (size >= SHORT_STRING_BYTES) return false
+    this.#reserve(size + 2)
+    const at = this.#length
+    if (!this.#shortAscii(text, at + 1)) return false
+    this.#bytes[at] = tag
+    return true
+  }
+
+  /** As `raw`, of few bytes: a loop is quicker than a call for them. */
+  few(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    const into = this.#bytes
+    let at = this.#length
+    for (let i = 0; i < bytes.length; i++) into[at++] = bytes[i] as number
+    this.#length = at
   }
 
   raw(bytes: Uint8Array): void {
@@ -82,7 +117,10 @@ export class ByteWriter {
 
   /** Length-prefixed UTF-8. Lone surrogates become U+FFFD: callers that must keep them refuse first. */
   string(text: string): void {
-    if (text.length < SHORT_STRING_BYTES && this.#shortAscii(text)) return
+    if (text.length < SHORT_STRING_BYTES) {
+      this.#reserve(text.length + 1)
+      if (this.#shortAscii(text, this.#length)) return
+    }
     const most = text.length * 3
     this.#reserve(most + 8)
     // The length is known only afterwards: write behind the widest prefix, then close the gap.
@@ -93,17 +131,19 @@ export class ByteWriter {
     this.#length += written
   }
 
-  #shortAscii(text: string): boolean {
+  /** Where there is room for it; false: what is written there is nothing. */
+  #shortAscii(text: string, from: number): boolean {
     const size = text.length
-    this.#reserve(size + 1)
     const bytes = this.#bytes
-    let at = this.#length + 1
+    let at = from + 1
+    let any = 0
     for (let i = 0; i < size; i++) {
       const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return false
+      any |= unit
       bytes[at++] = unit
     }
-    bytes[this.#length] = size
+    if (any > 0x7f) return false
+    bytes[from] = size
     this.#length = at
     return true
   }
@@ -160,9 +200,11 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0
-    let scale = 1
-    for (let i = 0; i < 8; i++) {
+    const first = this.u8()
+    if (first < 0x80) return first
+    let value = first & 0x7f
+    let scale = 128
+    for (let i = 1; i < 8; i++) {
       const byte = this.u8()
       value += (byte & 0x7f) * scale
       if (byte < 0x80) {
@@ -172,6 +214,17 @@ export class ByteReader {
       scale *= 128
     }
     throw new RangeError('varint is longer than 53 bits')
+  }
+
+  /** Steps over `expected` if it is what comes next. */
+  skips(expected: Uint8Array): boolean {
+    const { length } = expected
+    const bytes = this.#bytes
+    const at = this.#at
+    if (at + length > bytes.length) return false
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false
+    this.#at = at + length
+    return true
   }
 
   raw(length: number): Uint8Array {
@@ -186,12 +239,11 @@ export class ByteReader {
 
   string(): string {
     const length = this.varint()
-    const bytes = this.raw(length)
-    if (length < SHORT_STRING_BYTES) {
-      const text = shortAscii(bytes)
-      if (text !== undefined) return text
-    }
-    return decoder.decode(bytes)
+    this.#need(length)
+    const from = this.#at
+    this.#at += length
+    if (length < SHORT_STRING_BYTES) return shortText(this.#bytes, from, length)
+    return decoder.decode(this.#bytes.subarray(from, this.#at))
   }
 
   #need(more: number): void {
@@ -199,9 +251,40 @@ export class ByteReader {
   }
 }
 
-function shortAscii(bytes: Uint8Array): string | undefined {
+/** Texts that were read, by a few of their bytes: the same few come again and again, and are then kept once. */
+const TEXTS = 1024
+const texts: string[] = Array.from({ length: TEXTS }, () => '')
+
+function shortText(bytes: Uint8Array, from: number, length: number): string {
+  if (length === 0) return ''
+  const end = from + length
+  const first = bytes[from] as number
+  const middle = bytes[from + (length >> 1)] as number
+  const beforeLast = bytes[end - Math.min(length, 2)] as number
+  const last = bytes[end - 1] as number
+  const slot = (first * 31 + middle * 197 + beforeLast * 67 + last * 7 + length * 131) % TEXTS
+  const known = texts[slot] as string
+  if (isAscii(known, bytes, from, length)) return known
+  const text = (length < FEW ? fewAscii(bytes, from, end) : undefined) ?? decoder.decode(bytes.subarray(from, end))
+  // As many characters as bytes: ASCII, which is all that the comparison below is right for.
+  if (text.length === length) texts[slot] = text
+  return text
+}
+
+/** Also true of no text that is not ASCII: its characters are fewer than its bytes. */
+function isAscii(text: string, bytes: Uint8Array, from: number, length: number): boolean {
+  if (text.length !== length) return false
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false
+  return true
+}
+
+/** Fewer bytes than a call of the decoder is worth. */
+const FEW = 24
+
+function fewAscii(bytes: Uint8Array, from: number, end: number): string | undefined {
   let text = ''
-  for (const byte of bytes) {
+  for (let i = from; i < end; i++) {
+    const byte = bytes[i] as number
     if (byte > 0x7f) return undefined
     text += String.fromCharCode(byte)
   }

@@ -19,7 +19,9 @@
  */
 import type { ByteReader, ByteWriter } from '../base/bytes.ts'
 import { bigintToBytes, bytesToBigint } from './bigint-bytes.ts'
+import { setField } from '../base/generated-code.ts'
 import { isPlainObject } from './plain.ts'
+import { makeRecord, shapesOf, shapeWith } from './record-shapes.ts'
 import { unstorable } from './value-check.ts'
 import { INT_LIMIT, MAX_DEPTH, TAG, TYPED_ARRAYS, typedArrayIndex } from './value-tags.ts'
 import { isWellFormed } from './well-formed.ts'
@@ -62,6 +64,11 @@ function write(writer: ByteWriter, value: unknown, depth: number): void {
 }
 
 function writeNumber(writer: ByteWriter, value: number): void {
+  if ((value | 0) === value && (value !== 0 || 1 / value > 0) && value < 0x40000000 && value > -0x40000000) {
+    if (value >= 0 && value < 0x80) return writer.u8(TAG.smallInt | value)
+    writer.u8(TAG.int)
+    return writer.varint(value >= 0 ? value << 1 : (-value << 1) - 1)
+  }
   if (Number.isInteger(value) && value > -INT_LIMIT && value < INT_LIMIT && (value !== 0 || 1 / value > 0)) {
     if (value >= 0 && value < 0x80) return writer.u8(TAG.smallInt | value)
     writer.u8(TAG.int)
@@ -73,6 +80,7 @@ function writeNumber(writer: ByteWriter, value: number): void {
 }
 
 function writeString(writer: ByteWriter, text: string): void {
+  if (writer.taggedShortAscii(TAG.string, text)) return
   if (isWellFormed(text)) {
     writer.u8(TAG.string)
     return writer.string(text)
@@ -137,20 +145,19 @@ function writeObject(writer: ByteWriter, value: object, depth: number): void {
 }
 
 function writeRecord(writer: ByteWriter, value: object, tag: number, depth: number): void {
-  const keys = Object.keys(value)
-  let odd = false
-  for (const key of keys) if (!isWellFormed(key)) odd = true
-  if (odd) {
+  const { names, encoded } = shapeWith(Object.keys(value))
+  if (encoded === undefined) {
     writer.u8(TAG.oddObject)
     writer.u8(tag === TAG.nullObject ? 1 : 0)
   } else {
     writer.u8(tag)
   }
-  writer.varint(keys.length)
-  for (const key of keys) {
-    if (odd) writeString(writer, key)
-    else writer.string(key)
-    write(writer, (value as Record<string, unknown>)[key], depth)
+  writer.varint(names.length)
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string
+    if (encoded === undefined) writeString(writer, name)
+    else writer.few(encoded[i] as Uint8Array)
+    write(writer, (value as Record<string, unknown>)[name], depth)
   }
 }
 
@@ -197,12 +204,13 @@ function readContainer(reader: ByteReader, tag: number, depth: number): unknown 
       return array
     }
     case TAG.object:
-      return readRecord(reader, {}, false, depth)
+      return readKnown(reader, depth)
     case TAG.nullObject:
-      return readRecord(reader, Object.create(null) as Record<string, unknown>, false, depth)
+      return readRecord(reader, readCount(reader, 2), Object.create(null) as Record<string, unknown>, false, depth)
     case TAG.oddObject: {
       const bare = reader.u8() === 1
-      return readRecord(reader, bare ? (Object.create(null) as Record<string, unknown>) : {}, true, depth)
+      const record = bare ? (Object.create(null) as Record<string, unknown>) : {}
+      return readRecord(reader, readCount(reader, 2), record, true, depth)
     }
     case TAG.map: {
       const map = new Map<unknown, unknown>()
@@ -227,19 +235,34 @@ function readCount(reader: ByteReader, bytesEach: number): number {
   return count
 }
 
+/** As the last record with so many fields, as long as that goes well. */
+function readKnown(reader: ByteReader, depth: number): Record<string, unknown> {
+  const count = readCount(reader, 2)
+  for (const shape of shapesOf(count)) {
+    const { encoded } = shape
+    if (count === 0 || encoded === undefined || !reader.skips(encoded[0] as Uint8Array)) continue
+    const values: unknown[] = [read(reader, depth)]
+    while (values.length < count && reader.skips(encoded[values.length] as Uint8Array)) values.push(read(reader, depth))
+    if (values.length === count) return makeRecord(shape, values)
+    // Other fields from here on.
+    const record: Record<string, unknown> = {}
+    values.forEach((value, i) => setField(record, shape.names[i] as string, value))
+    return readRecord(reader, count - values.length, record, false, depth)
+  }
+  const record = readRecord(reader, count, {}, false, depth)
+  const names = Object.keys(record)
+  if (names.length === count) shapeWith(names)
+  return record
+}
+
 function readRecord(
-  reader: ByteReader, record: Record<string, unknown>, odd: boolean, depth: number,
+  reader: ByteReader, count: number, record: Record<string, unknown>, odd: boolean, depth: number,
 ): Record<string, unknown> {
-  for (let left = readCount(reader, 2); left > 0; left--) {
+  for (let left = count; left > 0; left--) {
     const key = odd ? read(reader, MAX_DEPTH) : reader.string()
     if (typeof key !== 'string') throw new RangeError('a field name is no string')
     const value = read(reader, depth)
-    // Plain assignment would call the setter of Object.prototype and change the prototype instead.
-    if (key === '__proto__') {
-      Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true })
-    } else {
-      record[key] = value
-    }
+    setField(record, key, value)
   }
   return record
 }

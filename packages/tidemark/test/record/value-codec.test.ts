@@ -51,6 +51,31 @@ test('VL-1, VS-1: any storable value comes back equal, and is skipped to the sam
   }), { numRuns: 2000 })
 })
 
+test('KN-1: records that share names, numbers of names and beginnings come back with their own, in their order', () => {
+  const name = fc.constantFrom('a', 'b', 'c', 'd', 'e-f', '__proto__', '1', '0', '\u00e9', '\ud800')
+  const record = fc.uniqueArray(name, { maxLength: 5 }).map((names) => {
+    const made: Record<string, unknown> = {}
+    names.forEach((one, i) => Object.defineProperty(made, one, { value: i, enumerable: true, writable: true, configurable: true }))
+    return made
+  })
+  fc.assert(fc.property(fc.array(record, { maxLength: 40 }), (records) => {
+    const back = roundTrip(records) as readonly object[]
+    expect(isDeepStrictEqual(back, records)).toBe(true)
+    expect(back.map((one) => Object.keys(one))).toEqual(records.map((one) => Object.keys(one)))
+    expect(encoded(back)).toEqual(encoded(records))
+  }), { numRuns: 1000 })
+})
+
+test('KN-1: a forged record that names a field twice has what was named last', () => {
+  const twice = new ByteWriter()
+  encodeValue(twice, { a: 1, b: 2 })
+  const forged = twice.toBytes().map((byte) => (byte === 'b'.charCodeAt(0) ? 'a'.charCodeAt(0) : byte))
+  for (let i = 0; i < 3; i++) {
+    expect(decodeValue(new ByteReader(forged))).toEqual({ a: 2 })
+    expect(roundTrip({ a: 1, b: 2 })).toEqual({ a: 1, b: 2 })
+  }
+})
+
 test('an invalid date comes back as an invalid date', () => {
   const back = roundTrip([new Date(Number.NaN)]) as readonly Date[]
   expect(back[0]).toBeInstanceOf(Date)
