@@ -13,6 +13,8 @@
  *   IF-2  At another parallelism each record goes to exactly one subtask: by the key group of its key on a
  *         keyed edge, else to the one that owns the first key group of the recording subtask. Watermarks go to
  *         every subtask whose key groups overlap those of the recording one.
+ *         Stages are counted from the newest, so that those of one attempt meet again: a subtask that was further
+ *         has fewer of them.
  *   IF-3  What cannot be stored is refused (E114), what leads to no edge of the job any more as well (E115).
  *
  * Source: FLIP-76; Flink ChannelStateWriter, RescaleMappings, InflightDataRescalingDescriptor (row B5).
@@ -32,7 +34,8 @@ import { E114_NOT_RECORDABLE } from './errors.ts'
 
 /** Name of the list state. */
 export const IN_FLIGHT = 'channels/in-flight'
-const CODEC = 'batch/1'
+/** Of batches, and of what is said of a channel. */
+const CODEC = 'batch/2'
 
 /** Barriers and cancel marks are of no use after a restore. */
 export type InFlightItem = DataBatch | Extract<ControlItem, { kind: 'watermark' | 'idle' | 'end-of-data' }>
@@ -55,10 +58,14 @@ export interface InFlightChannel {
  * Channels that were open at the same time. There is more than one stage if a checkpoint was cut before what
  * the last one had recorded was processed: the older comes first.
  */
-export type Stage = readonly InFlightChannel[]
+export interface Stage {
+  /** 0: channels of the attempt that cut the checkpoint, 1: of the one before it, … The same in all subtasks. */
+  readonly age: number
+  readonly channels: readonly InFlightChannel[]
+}
 
 interface StoredChannel extends ChannelOrigin {
-  readonly stage: number
+  readonly age: number
   readonly codec: string
   /** Subtask that recorded it, of so many. */
   readonly subtask: number
@@ -99,8 +106,8 @@ export function storeInFlight(
 ): ListStateSnapshot {
   const encoder = new BatchEncoder()
   const { subtask, parallelism } = place
-  const items = stages.flatMap((channels, stage) => channels.map(({ origin, items: recorded }): StoredChannel => ({
-    ...origin, stage, codec: CODEC, subtask, parallelism,
+  const items = stages.flatMap(({ age, channels }) => channels.map(({ origin, items: recorded }): StoredChannel => ({
+    ...origin, age, codec: CODEC, subtask, parallelism,
     items: recorded.flatMap((item): StoredChannel['items'] =>
       (item.kind === 'data' ? encode(encoder, item, operator, origin) : [item])),
   })))
@@ -157,11 +164,11 @@ export function restoreInFlight(
     const takes = keyOf === undefined || share === 'whole'
       ? () => share !== 'signals'
       : (value: unknown) => isIn(place.keyGroups, keyGroupOf(checkKey(keyOf(value), operator), place.maxParallelism))
-    const inStage = stages.get(channel.stage) ?? []
+    const inStage = stages.get(channel.age) ?? []
     inStage.push({ origin, items: decode(channel.items, takes, asNow) })
-    stages.set(channel.stage, inStage)
+    stages.set(channel.age, inStage)
   }
-  return [...stages].sort(([a], [b]) => a - b).map(([, channels]) => channels)
+  return [...stages].sort(([a], [b]) => b - a).map(([age, channels]) => ({ age, channels }))
 }
 
 /** Of records without a key: 'some' takes all of them, 'signals' none; both take those of their own keys. */

@@ -129,14 +129,16 @@ interface RunningChannel {
 }
 
 class RunningStage {
+  readonly #age: number
   readonly #channels: readonly RunningChannel[]
   readonly #target: ReplayTarget
   readonly #valve: WatermarkValve
 
   constructor(stage: Stage, target: ReplayTarget) {
     this.#target = target
-    this.#valve = new WatermarkValve(Math.max(1, stage.length))
-    this.#channels = stage.map(({ origin, items }) => ({
+    this.#age = stage.age
+    this.#valve = new WatermarkValve(Math.max(1, stage.channels.length))
+    this.#channels = stage.channels.map(({ origin, items }) => ({
       origin, items, progress: new ChannelProgress(), collect: target.collectOf(origin.input), next: 0, offset: 0,
     }))
   }
@@ -153,12 +155,13 @@ class RunningStage {
   }
 
   left(): Stage {
-    return this.#channels.map(({ origin, items, progress, next, offset }) => {
+    const channels = this.#channels.map(({ origin, items, progress, next, offset }) => {
       const item = items[next]
       const rest = items.slice(next)
       if (offset > 0 && item?.kind === 'data') rest[0] = restOf(item, offset)
       return { origin, items: [...progress.asItems(), ...rest] }
     })
+    return { age: this.#age, channels }
   }
 
   /** Index of a channel that has items left; -1: none has. */

@@ -172,10 +172,10 @@ export class SnapshotRun {
         this.#recorded = done
       })
     }
-    const stages = [...(left.get(operator) ?? [])]
+    const stages = (left.get(operator) ?? []).map(({ age, channels }): Stage => ({ age: age + 1, channels }))
     if (capture !== undefined && capture.overtaken > 0) {
       const { origins } = this.#init.head
-      stages.push(capture.items.map((items, i) => ({ origin: origins[i] as ChannelOrigin, items })))
+      stages.push({ age: 0, channels: capture.items.map((items, i) => ({ origin: origins[i] as ChannelOrigin, items })) })
     }
     if (stages.length === 0) return snapshot
     const { place: { subtask }, parallelism } = this.#init

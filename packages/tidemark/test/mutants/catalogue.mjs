@@ -324,6 +324,16 @@ export const MUTANTS = [
     by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),
   },
   {
+    name: 'in-flight-of-two-attempts-at-once', class: 'U', bug: 'what is left of the last attempt is mixed with what came in this one',
+    patches: one('task/snapshot-run.ts', '({ age: age + 1, channels })', '({ age, channels })'),
+    by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),
+  },
+  {
+    name: 'in-flight-counted-from-the-oldest', class: 'U', bug: 'at another parallelism what was in flight to a subtask that was behind waits for what one further ahead has yet to get',
+    patches: one('task/in-flight.ts', 'stages.flatMap(({ age, channels }) =>', 'stages.map(({ channels }, i) => ({ age: -i, channels })).flatMap(({ age, channels }) =>'),
+    by: suite('task/in-flight.test.ts', 'IF-2: a subtask that had come further'),
+  },
+  {
     name: 'given-records-again', class: 'U', bug: 'the part of a restored batch that was processed is in the next checkpoint again',
     patches: without('task/replay.ts', "      if (offset > 0 && item?.kind === 'data') rest[0] = restOf(item, offset)\n"),
     by: suite('task/in-flight.test.ts', 'RN-1, RN-5'),

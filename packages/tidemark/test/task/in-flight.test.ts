@@ -19,8 +19,11 @@ const origin: ChannelOrigin = { from: 'necklace', output: 'main', input: 0 }
 const beads = (...values: Bead[]): InFlightItem =>
   ({ kind: 'data', values, timestamps: values.map(({ id }) => id) })
 const watermark = (at: number): InFlightItem => ({ kind: 'watermark', watermark: at })
+/** Each a list of channels, the oldest first. */
+const staged = (...stages: readonly Stage['channels'][]): Stage[] =>
+  stages.map((channels, i) => ({ age: stages.length - 1 - i, channels }))
 const recordsOf = (stages: readonly Stage[]): Bead[] =>
-  stages.flat().flatMap(({ items }) => items.flatMap((item) => (item.kind === 'data' ? item.values as Bead[] : [])))
+  stages.flatMap(({ channels }) => channels).flatMap(({ items }) => items.flatMap((item) => (item.kind === 'data' ? item.values as Bead[] : [])))
 
 const placeOf = (subtask: number, parallelism: number) =>
   ({ subtask, parallelism, maxParallelism: MAX, keyGroups: keyGroupRange(subtask, parallelism, MAX) })
@@ -39,7 +42,7 @@ const anyItem: fc.Arbitrary<InFlightItem> = fc.oneof(
 )
 const stagesOf = (item: fc.Arbitrary<InFlightItem>): fc.Arbitrary<Stage[]> =>
   fc.array(fc.array(fc.array(item, { maxLength: 6 }), { minLength: 1, maxLength: 3 }), { maxLength: 3 })
-    .map((stages) => stages.map((channels) => channels.map((items) => ({ origin, items }))))
+    .map((stages) => staged(...stages.map((channels) => channels.map((items) => ({ origin, items })))))
 const anyStages = stagesOf(anyItem)
 /** An active channel that is behind after idleness holds the watermark back again after an interruption. */
 const neverIdle = stagesOf(anyItem.filter(({ kind }) => kind !== 'idle'))
@@ -60,7 +63,7 @@ describe('what was in flight', () => {
         Math.floor((keyGroupOf(key, MAX) * parallelism) / MAX)
       const everything = Array.from({ length: from }, (_, s) => {
         const mine = all.filter(({ key }) => ownerAt(key, from) === s)
-        return stored('box', [[{ origin, items: [watermark(5), ...mine.map((bead) => beads(bead)), watermark(9)] }]], s, from)
+        return stored('box', staged([{ origin, items: [watermark(5), ...mine.map((bead) => beads(bead)), watermark(9)] }]), s, from)
       }).flat()
       const keyed = () => ({ keyOf: ({ key }: Bead) => key })
       const got = Array.from({ length: to }, (_, s) => recordsOf(restoreInFlight('box', everything, placeOf(s, to), keyed)))
@@ -77,16 +80,23 @@ describe('what was in flight', () => {
     })
 
   test('IF-2: watermarks go to everybody whose key groups overlap those of the recording subtask', () => {
-    const one = stored('box', [[{ origin, items: [watermark(5)] }]], 0, 2)
+    const one = stored('box', staged([{ origin, items: [watermark(5)] }]), 0, 2)
     const reached = [0, 1, 2, 3].map((s) => restoreInFlight('box', one, placeOf(s, 4), () => ({})).length)
     expect(reached).toEqual([1, 1, 0, 0])
   })
 
+  test('IF-2: a subtask that had come further holds nobody back: what is left of one attempt comes before the next', () => {
+    const behind = stored('box', staged([{ origin, items: [watermark(3), watermark(5)] }], [{ origin, items: [] }]), 0, 2)
+    const further = stored('box', staged([{ origin, items: [] }]), 1, 2)
+    const merged = restoreInFlight('box', [...further, ...behind], placeOf(0, 1), () => ({}))
+    expect(merged.map(({ age, channels }) => [age, channels.length])).toEqual([[1, 1], [0, 2]])
+  })
+
   test('IF-3: what is no plain data is refused with E114, and another codec with E058', () => {
-    const bad = [[{ origin, items: [{ kind: 'data' as const, values: [() => 1], timestamps: [0] }] }]]
+    const bad = staged([{ origin, items: [{ kind: 'data' as const, values: [() => 1], timestamps: [0] }] }])
     expect(() => storeInFlight('box', bad, { subtask: 0, parallelism: 1 })).toThrow(expect.objectContaining({ code: 'E114' }))
-    const [channel] = stored('box', [[{ origin, items: [watermark(1)] }]], 0, 1)
-    const newer = [{ ...(channel as object), codec: 'batch/2' }]
+    const [channel] = stored('box', staged([{ origin, items: [watermark(1)] }]), 0, 1)
+    const newer = [{ ...(channel as object), codec: 'batch/3' }]
     expect(() => restoreInFlight('box', newer, placeOf(0, 1), () => ({}))).toThrow(expect.objectContaining({ code: 'E058' }))
   })
 })
@@ -146,19 +156,19 @@ describe('giving back', () => {
   }
 
   test('RN-3: two halves of what one sender sent are read in step, so that each record meets its watermark', () => {
-    const { got, subject } = replay([[
+    const { got, subject } = replay(staged([
       { origin, items: [watermark(20), beads(bead(1)), watermark(30)] },
       { origin, items: [watermark(10), beads(bead(2)), watermark(20), beads(bead(3)), watermark(30)] },
-    ]])
+    ]))
     runs(subject)
     expect(got).toEqual([10, bead(2), 20, bead(1), bead(3), 30])
   })
 
   test('RN-2, RN-4: stages one after the other, each with watermarks of its own; idleness counts and stays here', () => {
-    const { got, subject } = replay([
+    const { got, subject } = replay(staged(
       [{ origin, items: [{ kind: 'idle', idle: true }] }, { origin, items: [watermark(7), beads(bead(1))] }],
       [{ origin, items: [beads(bead(2)), { kind: 'end-of-data' }] }],
-    ])
+    ))
     runs(subject)
     expect(got.slice(0, 3)).toEqual([7, bead(1), bead(2)])
     expect(got.slice(3)).toEqual([Number.MAX_SAFE_INTEGER])
@@ -180,7 +190,7 @@ describe('giving back', () => {
   })
 
   test('a record stops it where an output is full', () => {
-    const { got, subject } = replay([[{ origin, items: [beads(bead(1), bead(2))] }]])
+    const { got, subject } = replay(staged([{ origin, items: [beads(bead(1), bead(2))] }]))
     expect(subject.step(10, () => true)).toBe(1)
     expect(got).toEqual([bead(1)])
     expect(subject.done).toBe(false)

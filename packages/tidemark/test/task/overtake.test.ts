@@ -88,18 +88,19 @@ function middle(stages: readonly Stage[] = [], channels?: readonly ChannelReceiv
   const run = (): void => {
     while (subtask.runnable) subtask.step()
   }
-  const recorded = (): unknown[][] => {
+  const recordedStages = (): Stage[] => {
     const lists = written.flatMap((bytes) => decodeSegment(bytes).snapshot.lists).filter(({ name }) => name === IN_FLIGHT)
     const place = { subtask: 0, parallelism: 1, maxParallelism: 128, keyGroups: { start: 0, end: 127 } }
-    return restoreInFlight(head, lists.flatMap(({ items }) => items), place, () => ({})).flat()
-      .map(({ items }) => items.flatMap((item) => (item.kind === 'data' ? item.values : [item])))
+    return restoreInFlight(head, lists.flatMap(({ items }) => items), place, () => ({}))
   }
+  const recorded = (): unknown[][] => recordedStages().flatMap(({ channels }) => channels)
+    .map(({ items }) => items.flatMap((item) => (item.kind === 'data' ? item.values : [item])))
   const passed = (): ChannelItem[] => {
     const items: ChannelItem[] = []
     for (let item = output.pull(); item !== undefined; item = output.pull()) items.push(item)
     return items
   }
-  return { subtask, inputs: inputs as [LocalChannel, LocalChannel], handled, sent, run, recorded, passed }
+  return { subtask, inputs: inputs as [LocalChannel, LocalChannel], handled, sent, run, recorded, recordedStages, passed }
 }
 
 const acknowledged = (sent: readonly FromSubtask[]): boolean => sent.some(({ kind }) => kind === 'acknowledge')
@@ -167,8 +168,9 @@ test('ST-9: each record is processed before the cut, recorded, or behind the bar
 })
 
 test('ST-8: what was in flight is processed before new input, and is in a checkpoint that is cut meanwhile', () => {
-  const restored: Stage[] = [[{ origin, items: [batch(1, 2, 3, 4, 5, 6) as never, { kind: 'watermark', watermark: 4 }] }]]
-  const { subtask, inputs: [a, b], handled, run, recorded, passed } = middle(restored)
+  const items = [batch(1, 2, 3, 4, 5, 6) as never, { kind: 'watermark' as const, watermark: 4 }]
+  const restored: Stage[] = [{ age: 0, channels: [{ origin, items }] }]
+  const { subtask, inputs: [a, b], handled, run, recorded, recordedStages, passed } = middle(restored)
   a.push(batch(100))
   subtask.start()
   run()
@@ -181,6 +183,7 @@ test('ST-8: what was in flight is processed before new input, and is in a checkp
   expect(recorded()).toEqual([
     [...[1, 2, 3, 4, 5, 6].slice(before), { kind: 'watermark', watermark: 4 }], [100], [],
   ])
+  expect(recordedStages().map(({ age, channels }) => [age, channels.length])).toEqual([[1, 1], [0, 2]])
   for (let i = 0; i < 20; i++) {
     passed()
     run()

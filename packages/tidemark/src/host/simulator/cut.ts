@@ -67,7 +67,7 @@ export class Cut {
     const keyGroups = { start: 0, end: maxParallelism - 1 }
     const everything = { subtask: 0, parallelism: 1, maxParallelism, keyGroups }
     const stages = restoreInFlight(operator, this.list(operator, IN_FLIGHT), everything, () => ({}))
-    return stages.flat().flatMap(({ items }) => items)
+    return stages.flatMap(({ channels }) => channels).flatMap(({ items }) => items)
   }
 
   recordsInFlight(operator: string): unknown[] {
