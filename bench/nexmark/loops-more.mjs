@@ -174,7 +174,7 @@ function q16(count, next, out) {
     let totals = channels.get(key)
     if (totals === undefined) channels.set(key, (totals = new BidTotals()))
     // In order of time, so that the last minute is that of the last bid.
-    out({ key, minute: minuteOf(event.dateTime), ...totals.with(event) })
+    out({ key, minute: minuteOf(event.dateTime), totals: totals.with(event) })
   }
 }
 

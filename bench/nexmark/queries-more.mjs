@@ -112,7 +112,7 @@ export const MORE_STREAMS = {
         const now = withBid(was, bid, context.state)
         const last = Math.max(minute, minuteOf(bid.dateTime))
         totals.set({ minute: last, totals: now })
-        return [{ key: context.key, minute: last, ...now }]
+        return [{ key: context.key, minute: last, totals: now }]
       },
     }),
   q18: (events) => bids(events)

@@ -57,22 +57,35 @@ export function topNSpec(
     keyOf, state: { rows: { kind: 'value', version: 1 } },
     onRecord(record: unknown, { key, state: { rows } }: Context) {
       const present = rows.get() ?? []
-      let next: readonly Ranked[]
       if (!changes) {
-        next = added(present, ranked(record), before).slice(0, n)
-      } else {
-        const change = changeOf(record, name)
-        const { row } = change
-        next = takesBack(change) ? without(present, row, name) : added(present, ranked(row), before)
+        const row = ranked(record)
+        const at = placeOf(row, present, before)
+        // Records only come: one that is not among the first never will be.
+        if (at >= n) return undefined
+        const next = present.toSpliced(at, 0, row)
+        if (next.length > n) next.pop()
+        rows.set(next)
+        return moves(key, present, next, at, n)
       }
-      if (next.length === 0) rows.clear()
-      else rows.set(next)
-      return moves(key, present, next, n)
+      const change = changeOf(record, name)
+      if (takesBack(change)) {
+        const at = lastOf(change.row, present, name)
+        const next = present.toSpliced(at, 1)
+        if (next.length === 0) rows.clear()
+        else rows.set(next)
+        return moves(key, present, next, at, n)
+      }
+      const row = ranked(change.row)
+      const at = placeOf(row, present, before)
+      const next = present.toSpliced(at, 0, row)
+      rows.set(next)
+      return moves(key, present, next, at, n)
     },
   }
 }
 
-function added(rows: readonly Ranked[], row: Ranked, before: (a: SortKey, b: SortKey) => boolean): Ranked[] {
+/** Where a record comes to stand: behind those that are equal. */
+function placeOf(row: Ranked, rows: readonly Ranked[], before: (a: SortKey, b: SortKey) => boolean): number {
   let low = 0
   let high = rows.length
   while (low < high) {
@@ -80,27 +93,34 @@ function added(rows: readonly Ranked[], row: Ranked, before: (a: SortKey, b: Sor
     if (before(row[0], (rows[middle] as Ranked)[0])) high = middle
     else low = middle + 1
   }
-  return [...rows.slice(0, low), row, ...rows.slice(low)]
+  return low
 }
 
-function without(rows: readonly Ranked[], row: unknown, operator: string): Ranked[] {
+function lastOf(row: unknown, rows: readonly Ranked[], operator: string): number {
   const at = rows.findLastIndex(([, each]) => sameValue(each, row))
   if (at < 0) throw E165_NOTHING_TO_TAKE_BACK({ operator, row }, { place: { operator } })
-  return rows.toSpliced(at, 1) as Ranked[]
+  return at
 }
 
-/** Which of the first n places changed hands, in the order of the places. */
+/** Which of the first n places changed hands, in the order of the places; those before `from` did not. */
 function moves(
-  key: unknown, before: readonly Ranked[], after: readonly Ranked[], n: number,
+  key: unknown, before: readonly Ranked[], after: readonly Ranked[], from: number, n: number,
 ): Change<unknown>[] {
   const changes: Change<unknown>[] = []
   const rows = Math.min(n, Math.max(before.length, after.length))
-  for (let i = 0; i < rows; i++) {
-    const [was, is] = [before[i], after[i]]
-    if (was === is) continue
-    const rowOf = ([, row]: Ranked): TopRow<unknown, unknown> => ({ key, rank: i + 1, row })
-    if (was !== undefined) changes.push({ op: is === undefined ? 'delete' : 'update-before', row: rowOf(was) })
-    if (is !== undefined) changes.push({ op: was === undefined ? 'insert' : 'update-after', row: rowOf(is) })
+  for (let i = from; i < rows; i++) {
+    const was = before[i]
+    const is = after[i]
+    const rank = i + 1
+    if (was === undefined) {
+      changes.push({ op: 'insert', row: { key, rank, row: (is as Ranked)[1] } })
+    } else if (is === undefined) {
+      changes.push({ op: 'delete', row: { key, rank, row: was[1] } })
+    } else {
+      changes.push(
+        { op: 'update-before', row: { key, rank, row: was[1] } }, { op: 'update-after', row: { key, rank, row: is[1] } },
+      )
+    }
   }
   return changes
 }
