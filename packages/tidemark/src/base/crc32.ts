@@ -3,6 +3,8 @@
  *
  * In plain JavaScript because the core may not import node:zlib; any tool can check our files.
  */
+/** Reflected: the coefficient of x^0 is the highest bit. */
+const POLYNOMIAL = 0xedb88320
 const TABLES: readonly Uint32Array[] = buildTables()
 
 function buildTables(): Uint32Array[] {
@@ -10,7 +12,7 @@ function buildTables(): Uint32Array[] {
   const [t0, t1, t2, t3] = tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array]
   for (let n = 0; n < 256; n++) {
     let c = n
-    for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1
+    for (let k = 0; k < 8; k++) c = c & 1 ? POLYNOMIAL ^ (c >>> 1) : c >>> 1
     t0[n] = c
   }
   const step = (c: number): number => (t0[c & 0xff] as number) ^ (c >>> 8)
@@ -20,6 +22,33 @@ function buildTables(): Uint32Array[] {
     t3[n] = step(t2[n] as number)
   }
   return tables
+}
+
+const X = 0x40000000
+
+/** Product of two polynomials over GF(2) modulo that of CRC-32, both with the coefficient of x^0 in the highest bit. */
+function product(a: number, b: number): number {
+  let sum = 0
+  for (let bit = 0x80000000; bit !== 0; bit >>>= 1) {
+    if ((a & bit) !== 0) sum ^= b
+    b = (b & 1) === 0 ? b >>> 1 : (b >>> 1) ^ POLYNOMIAL
+  }
+  return sum
+}
+
+/** x^(2^n), for the lengths in bits that a Number can have. */
+const SQUARES: readonly number[] = Array.from({ length: 56 }, (_, n) => n).reduce<number[]>(
+  (squares, n) => [...squares, n === 0 ? X : product(squares[n - 1] as number, squares[n - 1] as number)], [],
+)
+
+/** Checksum of two pieces one after the other, from that of each; `length` of the second in bytes. */
+export function joinCrc32(first: number, second: number, length: number): number {
+  let shifted = first
+  // Shifted by eight times the length: x^(8 * length), bit by bit.
+  for (let left = length, n = 3; left > 0; left = Math.floor(left / 2), n++) {
+    if (left % 2 === 1) shifted = product(shifted, SQUARES[n] as number)
+  }
+  return (shifted ^ second) >>> 0
 }
 
 /** Checksum of `bytes`, continuing from `previous` (0 for the first part); an unsigned 32-bit number. */

@@ -13,7 +13,7 @@
  *
  * Source: decision D7; Rebello et al., "Can applications recover from fsync failures?" (ATC'20).
  */
-import { crc32 } from '../base/crc32.ts'
+import { crc32, joinCrc32 } from '../base/crc32.ts'
 import type { CheckpointId, Epoch } from '../base/ids.ts'
 import { all, start, wait, type Done, type Io } from '../base/io.ts'
 import type { FileHandle, Ports } from '../base/ports.ts'
@@ -88,9 +88,10 @@ export class CheckpointFiles {
         throw error
       }
       probe('task.snapshot.write')
+      const crc = crc32(bytes)
       open.length += bytes.length
-      open.crc = crc32(bytes, open.crc)
-      return { file: this.#name, offset, length: bytes.length, crc32: crc32(bytes) }
+      open.crc = joinCrc32(open.crc, crc, bytes.length)
+      return { file: this.#name, offset, length: bytes.length, crc32: crc }
     } finally {
       this.#unlock()
     }

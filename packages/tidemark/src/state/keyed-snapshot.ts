@@ -40,12 +40,14 @@ const NO_BYTES = new Uint8Array()
 
 export class KeyedSnapshotBuilder {
   readonly #init: KeyedSnapshotInit
+  #extent: Extent | undefined
   readonly #groups: (Group | undefined)[]
   #bytes = 0
 
   constructor(init: KeyedSnapshotInit) {
     assert(init.maxParallelism >= 1, 'max parallelism is at least 1')
     this.#init = init
+    this.#extent = init.extent
     this.#groups = Array.from({ length: init.maxParallelism }, () => undefined)
   }
 
@@ -77,11 +79,13 @@ export class KeyedSnapshotBuilder {
     this.#bytes += writer.length - before
   }
 
+  /** Copies what was put. */
   build(): KeyedStateSnapshot {
-    const { name, kind, version, jsonSchema, stamped, extent } = this.#init
+    const { name, kind, version, jsonSchema, stamped } = this.#init
+    const extent = this.#extent
     const groups: KeyGroupSnapshot[] = []
     this.#groups.forEach((group, index) => {
-      if (group === undefined) return
+      if (group === undefined || (group.ends.length === 0 && group.removed === undefined)) return
       const bytes = group.writer.toBytes()
       let digest = 0
       let from = 0
@@ -100,6 +104,18 @@ export class KeyedSnapshotBuilder {
       ...(jsonSchema === undefined ? {} : { jsonSchema }),
       ...(stamped === true ? { stamped } : {}),
       ...(extent === undefined || extent === 'whole' ? {} : { extent }),
+    }
+  }
+
+  /** Empty again, for another part of the same state; buffers stay as large as they have become. */
+  restart(extent: Extent): void {
+    this.#extent = extent
+    this.#bytes = 0
+    for (const group of this.#groups) {
+      if (group === undefined) continue
+      group.writer.reset()
+      group.ends.length = 0
+      group.removed = undefined
     }
   }
 

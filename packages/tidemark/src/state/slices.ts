@@ -58,6 +58,8 @@ export class Slices implements SnapshotSlices {
   /** Of the cut, table by table; marks of slots are compared with it. */
   readonly #epochs: readonly number[]
   readonly #builders: (KeyedSnapshotBuilder | undefined)[]
+  /** Something was put into its builder since the last `take`. */
+  readonly #pending: boolean[]
   /** Tables of which a first part was given. */
   readonly #told: boolean[]
   #work: Work = { kind: 'everything' }
@@ -76,6 +78,7 @@ export class Slices implements SnapshotSlices {
     this.#tables = tables
     this.#epochs = tables.map(({ log }) => log.epoch)
     this.#builders = tables.map(() => undefined)
+    this.#pending = tables.map(() => false)
     this.#told = tables.map(() => false)
     this.changes = tables.map(({ log }, i) => log.cut((key, slot) => this.#beforeChange(i, key, slot)))
   }
@@ -110,15 +113,16 @@ export class Slices implements SnapshotSlices {
 
   take(): readonly KeyedStateSnapshot[] {
     if (this.#removing && this.#work.kind === 'changes') return []
+    const { kind } = this.#work
     const taken: KeyedStateSnapshot[] = []
-    this.#builders.forEach((pending, i) => {
+    this.#pending.forEach((pending, i) => {
       // Told as empty only at the end: until then entries may come.
-      const builder = pending ??
-        (this.#done && !this.#told[i] && this.#work.kind === 'everything' ? this.#builder(i) : undefined)
-      if (builder === undefined) return
+      if (!pending && !(this.#done && !this.#told[i] && kind === 'everything')) return
+      const builder = this.#builder(i)
       taken.push(builder.build())
+      builder.restart(kind === 'changes' ? 'changes' : 'more')
       this.#told[i] = true
-      this.#builders[i] = undefined
+      this.#pending[i] = false
     })
     return taken
   }
@@ -193,10 +197,10 @@ export class Slices implements SnapshotSlices {
   }
 
   #builder(table: number): KeyedSnapshotBuilder {
+    this.#pending[table] = true
     const known = this.#builders[table]
     if (known !== undefined) return known
-    const extent = this.#work.kind === 'changes' ? 'changes' : this.#told[table] === true ? 'more' : 'whole'
-    const made = (this.#tables[table] as TrackedTable).builder(extent)
+    const made = (this.#tables[table] as TrackedTable).builder(this.#work.kind === 'changes' ? 'changes' : 'whole')
     this.#builders[table] = made
     return made
   }

@@ -59,7 +59,7 @@ export interface DecodedSegment {
 }
 
 export function encodeSegment(input: SegmentInput): { bytes: Uint8Array; states: StateSummary[] } {
-  const writer = new ByteWriter(1024)
+  const writer = new ByteWriter(HEAD_BYTES + bytesOf(input.snapshot))
   const states: StateSummary[] = []
   for (const byte of MAGIC) writer.u8(byte)
   writer.varint(SEGMENT_FORMAT)
@@ -75,7 +75,19 @@ export function encodeSegment(input: SegmentInput): { bytes: Uint8Array; states:
   for (const state of input.snapshot.keyed) states.push(writeKeyed(writer, state))
   writer.varint(input.snapshot.lists.length)
   for (const list of input.snapshot.lists) states.push(writeList(writer, list))
-  return { bytes: writer.toBytes(), states }
+  return { bytes: writer.peek(), states }
+}
+
+/** Nearly always enough for all but the entries. */
+const HEAD_BYTES = 1024
+const GROUP_HEAD_BYTES = 16
+
+function bytesOf({ keyed }: SegmentInput['snapshot']): number {
+  let bytes = 0
+  for (const { groups } of keyed) {
+    for (const group of groups) bytes += GROUP_HEAD_BYTES + group.bytes.length + (group.removed?.bytes.length ?? 0)
+  }
+  return bytes
 }
 
 function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary {

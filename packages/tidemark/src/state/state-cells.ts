@@ -66,6 +66,9 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   readonly #context: StateContext
   readonly #cells: KeyMap<CellSlot<C>>
   readonly #ttlMs: number | undefined
+  /** The key that was asked for last, and its slot: a record asks several times for the same. */
+  #askedKey: Key | undefined
+  #asked: CellSlot<C> | undefined
   /** Where the next `sweep` goes on; undefined: at the beginning. */
   #sweeping: Iterator<[Key, CellSlot<C>]> | undefined
 
@@ -88,10 +91,10 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
 
   clear(): void {
     const key = this.#key()
-    const slot = this.#cells.get(key)
+    const slot = this.#slotOf(key)
     if (slot === undefined) return
     this.log.removed(key, slot)
-    this.#cells.delete(key)
+    this.#delete(key)
   }
 
   /**
@@ -112,7 +115,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
         const [key, slot] = next.value
         if (this.hasLive(slot.cell)) continue
         this.log.removed(key, slot)
-        this.#cells.delete(key)
+        this.#delete(key)
         gone += 1
       }
       if ((gone - before) * 4 < entries) break
@@ -165,21 +168,21 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   }
 
   drop(key: Key): void {
-    this.#cells.delete(key)
+    this.#delete(key)
   }
 
   put(key: Key, stored: unknown, stamped: boolean): void {
-    this.#cells.set(key, new CellSlot(this.load(stored, stamped)))
+    this.#set(key, new CellSlot(this.load(stored, stamped)))
   }
 
   protected cell(): C | undefined {
-    return this.#cells.get(this.#key())?.cell
+    return this.#slotOf(this.#key())?.cell
   }
 
   /** The same, to be changed in place. */
   protected writable(): C | undefined {
     const key = this.#key()
-    const slot = this.#cells.get(key)
+    const slot = this.#slotOf(key)
     if (slot === undefined) return undefined
     if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
     return slot.cell
@@ -187,10 +190,10 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
 
   protected setCell(cell: C): void {
     const key = this.#key()
-    const slot = this.#cells.get(key)
+    const slot = this.#slotOf(key)
     if (slot === undefined) {
       const fresh = new CellSlot(cell)
-      this.#cells.set(key, fresh)
+      this.#set(key, fresh)
       this.log.created(key, fresh)
     } else {
       if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
@@ -250,6 +253,24 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     if (freeze) deepFreeze(value)
     if (this.#ttlMs === undefined) return value
     return new Stamped(at ?? this.#context.now(), value)
+  }
+
+  #slotOf(key: Key): CellSlot<C> | undefined {
+    if (key === this.#askedKey) return this.#asked
+    this.#askedKey = key
+    this.#asked = this.#cells.get(key)
+    return this.#asked
+  }
+
+  #set(key: Key, slot: CellSlot<C>): void {
+    this.#cells.set(key, slot)
+    this.#askedKey = key
+    this.#asked = slot
+  }
+
+  #delete(key: Key): void {
+    this.#cells.delete(key)
+    if (key === this.#askedKey) this.#asked = undefined
   }
 
   #key(): Key {
