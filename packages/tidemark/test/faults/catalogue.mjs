@@ -21,7 +21,6 @@ const DEAD_WORKER = test('e2e/workers.test.ts',
 const WORKER_AT_STEP = test('e2e/workers.test.ts',
   'a worker thread that ends at the step %s, as do its first successors, changes no total')
 const REST = 'the REST API, which is not built yet'
-const SAVEPOINTS = 'savepoints: a stop takes an ordinary final checkpoint, and no start goes back to an older one'
 
 export const FAULTS = [
   // ---- crashes and processes -------------------------------------------------------------------
@@ -92,7 +91,12 @@ export const FAULTS = [
     test('cli/run.test.ts', 'a reader of stdout that goes away does not stop the job'),
     test('cli/terminal.test.ts', 'a reader that went away ends the writing and nothing else'),
   ] },
-  { id: 'F26', layers: 'SP', fault: 'killed at each part of a stop', by: [...step('stop.final'), ENUMERATED], needs: SAVEPOINTS },
+  { id: 'F26', layers: 'SP', fault: 'killed at each part of a stop', by: [
+    ...step('stop.final'), ENUMERATED,
+    test('job/stop.test.ts', 'with a savepoint, cut off anywhere: the job goes on exactly, and there is a whole savepoint or none'),
+    test('job/stop.test.ts', 'JS-5 cut off anywhere: it drains on or was never asked for, every total comes once'),
+    test('checkpoint/savepoint.test.ts', 'of a running job, %s of the unsynced survives; the job loses nothing'),
+  ] },
   { id: 'F27', layers: 'P', fault: 'the checkpoints are gone although the job has completed some', by: [
     ...destroy('damage.checkpoints-removed', 'damage.job'),
     test('checkpoint/recover.test.ts', 'a job that completed a checkpoint never starts empty without --fresh (E044)'),
@@ -195,7 +199,12 @@ export const FAULTS = [
   ] },
   { id: 'F48', layers: 'SP', fault: 'the job goes back to an older savepoint', by: [
     test('checkpoint/recover.test.ts', 'a start from empty cuts everything older off, and a rewind what it left behind'),
-  ], needs: SAVEPOINTS },
+    test('host/savepoint.test.ts',
+      'its savepoint, begun at another parallelism after the job was cut off, gives exact totals with what it had committed'),
+    test('host/savepoint.test.ts', 'OB-4 the same output place is refused once the old line has gone on in it'),
+    test('job/stop.test.ts', 'OB-2 cut off anywhere, begun again: every total of both lines comes once'),
+    test('checkpoint/begin-from.test.ts', 'another savepoint, and a directory that began by itself, are refused and untouched'),
+  ] },
   { id: 'F49', layers: 'SP', fault: 'an operator is gone, renamed, new, or keeps another kind of state', by: [
     test('faults/job-changes.test.ts', 'that is gone is refused, named with those that there are, and the old job still goes on'),
     test('faults/job-changes.test.ts', 'under another name is refused, unless it says what it was called'),
@@ -206,7 +215,14 @@ export const FAULTS = [
   ] },
   { id: 'F50', layers: 'P', fault: 'the shape of stored values or of keys has changed', by: [
     test('state/keyed-backend.test.ts', 'E032: a restored state declared as another kind is refused'),
-  ], needs: 'the evolution of state: no migration can be declared yet' },
+    test('evolution/migrate.test.ts', 'EV-2 an older version without an upgrade, and a newer one, are refused with both versions'),
+    test('evolution/migrate.test.ts',
+      'EV-3 an upgrade that throws, forgets to return, promises or cannot be stored names operator, state, key and versions'),
+    test('evolution/job-versions.test.ts',
+      'ends the start by name, without a restart, and the old job goes on from the same checkpoint'),
+    test('e2e/evolution.test.ts',
+      'version 1 to 3 by savepoints, killed before and after each first checkpoint, on threads, too: totals are exact'),
+  ], open: 'a key that has become of another type finds nothing under it, without a word' },
   { id: 'F51', layers: 'SP', fault: 'the number of key groups or the chaining has changed', by: [
     test('faults/job-changes.test.ts', 'cut and joined anew keep all state, at parallelism ${parallelism}'),
     test('faults/job-changes.test.ts', 'another number of key groups is refused with both numbers'),
@@ -225,11 +241,17 @@ export const FAULTS = [
   ] },
   { id: 'F54', layers: 'SP', fault: 'nine records of ten bear the same key', by: [
     test('faults/pressure.test.ts', 'nine records of ten bear one key: every total is exact at any parallelism, across a rescale'),
-  ], needs: 'metrics by subtask, to show which one is hot' },
+    test('observe/rates.test.ts', 'is the busiest subtask below the last one that waits for room'),
+    test('observe/subtask-times.test.ts',
+      'MT-2 at every record busy, idle and waiting time of every subtask add up to the clock, at parallelism %i'),
+  ] },
   { id: 'F55', layers: 'P', fault: '10 and 17 million keys', by: [
     test('state/key-map.test.ts', 'KM-1: at any limit the map of maps behaves as one Map'),
     test('state/key-map.test.ts', 'KM-2: a map three generations deep finds every key'),
-  ], needs: 'snapshots that are written beside processing and in parts: every checkpoint writes all of the state so far' },
+    test('state/incremental.test.ts',
+      'IS-1, SL-1, CG-2: a checkpoint is the state at its cut, whatever changes while it is written, completes or is aborted'),
+    test('state/incremental.test.ts', 'IS-2, IS-3: small changes are written as small increments, in a chain that stays short'),
+  ], needs: 'a machine with the memory, and minutes: so many keys are run by `npm run bench -- state --keys 10000000`' },
   { id: 'F56', layers: 'P', fault: 'very large records', by: [
     test('faults/records.test.ts', 'of 24 MB goes through source, keyed state, checkpoint and sink unharmed'),
     test('faults/records.test.ts', 'above the limit of its source ends the job with file and byte, and nothing is committed'),
@@ -251,7 +273,9 @@ export const FAULTS = [
     test('faults/user-functions.test.ts', 'one that changes its input is stopped at the change'),
     test('faults/user-functions.test.ts', 'that throws in %s ends the job with the words that were thrown'),
     test('operator/operators.test.ts', 'whatever a user function throws becomes one E061 with operator, function and cause'),
-  ], needs: 'asynchronous functions, for those that never answer, answer twice or too late',
+    test('operator/async-map.test.ts', 'E161 after the time limit, over all tries; the signal is aborted'),
+    test('operator/async-map.test.ts', 'whatever comes when: capacity, order, exactly the missing ones in the snapshot, each result once'),
+  ],
   open: 'a handle of state that is kept and used after its record is not always refused' },
   { id: 'F59', layers: 'P', fault: 'a rejection or an exception that nobody catches', by: [
     test('faults/process.test.ts', 'a stray %s ends the process with 1 and its words, never half; the next start goes on'),
