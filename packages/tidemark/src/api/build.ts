@@ -60,7 +60,7 @@ function buildOnce(job: Job, settings: BuildSettings, asked: Set<string>): Logic
   return {
     job: name,
     guarantee,
-    operators: draft.finish(),
+    operators: withBacklogLag(draft.finish(), options.checkpoint?.duringBacklog),
     maxParallelism: options.maxParallelism ?? DEFAULT_MAX_PARALLELISM,
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     checkpoint: checkpointOptions(options.checkpoint ?? {}),
@@ -86,14 +86,32 @@ function checkpointOptions(given: CheckpointSettings): CheckpointOptions {
   const afterMs = unaligned === undefined ? unalignedAfterMs
     : unaligned === false ? undefined
       : durationMs(unaligned.after, 'checkpoint.unaligned.after')
+  const intervalMs = durationMs(given.every ?? everyMs, 'checkpoint.every', 1)
   return {
-    everyMs: durationMs(given.every ?? everyMs, 'checkpoint.every', 1),
+    everyMs: intervalMs,
     timeoutMs: durationMs(given.timeout ?? timeoutMs, 'checkpoint.timeout', 1),
     minPauseMs: durationMs(given.minPause ?? minPauseMs, 'checkpoint.minPause'),
     retain: whole(given.retain ?? retain, 1, 'checkpoint.retain'),
     tolerableFailures: whole(given.tolerableFailures ?? tolerableFailures, 0, 'checkpoint.tolerableFailures'),
     ...(afterMs === undefined ? {} : { unalignedAfterMs: afterMs }),
+    ...(given.duringBacklog === undefined ? {} : { duringBacklogMs: backlogIntervalMs(given.duringBacklog, intervalMs) }),
   }
+}
+
+function backlogIntervalMs({ every }: NonNullable<CheckpointSettings['duringBacklog']>, everyMs: number): number {
+  if (every === false) return 0
+  const intervalMs = durationMs(every, 'checkpoint.duringBacklog.every', 1)
+  if (intervalMs >= everyMs) return intervalMs
+  throw impossible('checkpoint.duringBacklog.every', every, `use false, or at least checkpoint.every, which is ${everyMs}ms`)
+}
+
+function withBacklogLag(
+  operators: LogicalGraph['operators'], duringBacklog: CheckpointSettings['duringBacklog'],
+): LogicalGraph['operators'] {
+  if (duringBacklog === undefined) return operators
+  const backlogLagMs = durationMs(duringBacklog.lag, 'checkpoint.duringBacklog.lag', 1)
+  return operators.map((operator) =>
+    (operator.spec.kind === 'source' ? { ...operator, spec: { ...operator.spec, backlogLagMs } } : operator))
 }
 
 function restartStrategy(given: RestartSettings | undefined): RestartStrategy {

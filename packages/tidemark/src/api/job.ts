@@ -31,6 +31,13 @@ export interface CheckpointSettings {
    * Source: Flink's aligned-checkpoint-timeout.
    */
   readonly unaligned?: false | { readonly after: Duration }
+  /**
+   * While the watermark of a source is further than `lag` behind the clock of the machine, and there is something to
+   * read, checkpoints come every so often instead: at most as often as `every` says, or not at all (false). What is
+   * read meanwhile is committed as rarely, and read again after a failure. Default: no difference.
+   * Source: Flink's execution.checkpointing.interval-during-backlog (FLIP-309).
+   */
+  readonly duringBacklog?: { readonly lag: Duration; readonly every: Duration | false }
 }
 
 /** What happens after a failure. Default: exponential delay. */

@@ -84,6 +84,8 @@ export type FromSubtask =
   | { readonly kind: 'request-split'; readonly operator: string }
   /** How far a source of an alignment group is; MAX_TIMESTAMP: it does not count now. */
   | { readonly kind: 'aligned-watermark'; readonly operator: string; readonly group: string; readonly watermark: number }
+  /** A source has begun, or ceased, to work off a backlog. */
+  | { readonly kind: 'backlog'; readonly operator: string; readonly behind: boolean }
   /** All input is processed: only a final checkpoint is awaited. */
   | { readonly kind: 'end-of-data' }
   | { readonly kind: 'finished' }

@@ -53,7 +53,6 @@ export class CheckpointCoordinator {
   readonly #options: CheckpointOptions
   readonly #host: CoordinatorHost
   readonly #job: JobSummary
-  readonly #everyMs: number
   readonly #decider: RequestDecider
   readonly #failures: FailureManager
   readonly #background: BackgroundWork
@@ -75,6 +74,8 @@ export class CheckpointCoordinator {
   #final = false
   /** The sources have been told to end. */
   #draining = false
+  /** Some source works off a backlog. */
+  #backlog = false
   readonly #savepoint: LiveSavepoint
   #quiet: Done<void>[] = []
 
@@ -90,8 +91,7 @@ export class CheckpointCoordinator {
     this.#options = init.options
     this.#host = init.host
     this.#job = init.job
-    const { everyMs, minPauseMs } = init.options
-    this.#everyMs = everyMs > 0 && Number.isFinite(everyMs) ? Math.max(everyMs, minPauseMs) : 0
+    const { minPauseMs } = init.options
     this.#decider = new RequestDecider(minPauseMs)
     this.#failures = new FailureManager(init.options.tolerableFailures)
     this.#background = new BackgroundWork(init.ports.log, () => this.#pump())
@@ -128,11 +128,24 @@ export class CheckpointCoordinator {
     this.#waitForBarriers = false
     this.#ended = new Set()
     this.#confirmed.reset()
+    this.#backlog = false
     this.#savepoint.restart()
     this.#collect()
-    if (this.#everyMs === 0) return
+    const intervalMs = this.#intervalMs
+    if (intervalMs === 0) return
     const { minPauseMs } = this.#options
-    this.#arm(minPauseMs + this.#ports.random.below(this.#everyMs - minPauseMs + 1))
+    this.#arm(minPauseMs + this.#ports.random.below(intervalMs - minPauseMs + 1))
+  }
+
+  /** Which interval applies (row A10): the end of a backlog leaves no gap, its beginning no short interval. */
+  setBacklog(backlog: boolean): void {
+    if (backlog === this.#backlog || this.#options.duringBacklogMs === undefined) return
+    this.#backlog = backlog
+    if (!this.#active || this.#final) return
+    const intervalMs = this.#intervalMs
+    const leftMs = this.#timer === undefined ? Infinity : this.#dueMs - this.#ports.clock.monotonicMs()
+    if (intervalMs > 0) this.#arm(backlog ? intervalMs : Math.max(0, Math.min(intervalMs, leftMs)))
+    else this.#disarm()
   }
 
   request(kind: RequestKind, done: (outcome: RequestOutcome) => void = () => {}): void {
@@ -237,6 +250,18 @@ export class CheckpointCoordinator {
 
   // ---- timer and queue
 
+  /** From trigger to trigger; 0: none by itself. */
+  get #intervalMs(): number {
+    const { everyMs, minPauseMs, duringBacklogMs } = this.#options
+    const wanted = this.#backlog && everyMs > 0 ? (duringBacklogMs ?? everyMs) : everyMs
+    return wanted > 0 && Number.isFinite(wanted) ? Math.max(wanted, minPauseMs) : 0
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
   #arm(delayMs: number): void {
     this.#timer?.cancel()
     this.#dueMs = this.#ports.clock.monotonicMs() + delayMs
@@ -247,7 +272,8 @@ export class CheckpointCoordinator {
     if (!this.#active || this.#final) return
     const nowMs = this.#ports.clock.monotonicMs()
     // Fixed rate while we keep up; after a stall the rhythm starts anew instead of catching up.
-    if (this.#everyMs > 0) this.#arm(Math.max(this.#dueMs + this.#everyMs, nowMs + 1) - nowMs)
+    const intervalMs = this.#intervalMs
+    if (intervalMs > 0) this.#arm(Math.max(this.#dueMs + intervalMs, nowMs + 1) - nowMs)
     if (!this.#allEnded()) this.request('periodic')
     else if (this.#pending === undefined) this.request('final')
   }
@@ -435,7 +461,7 @@ export class CheckpointCoordinator {
   }
 
   #retryFinal(): void {
-    if (this.#active && this.#allEnded() && this.#everyMs === 0) this.#arm(FINAL_RETRY_MS)
+    if (this.#active && this.#allEnded() && this.#intervalMs === 0) this.#arm(FINAL_RETRY_MS)
   }
 
   #settled(): void {

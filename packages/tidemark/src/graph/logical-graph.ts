@@ -48,6 +48,8 @@ export interface CheckpointOptions {
   readonly tolerableFailures: number
   /** From this age on barriers overtake what is in their way; undefined: they always wait. */
   readonly unalignedAfterMs?: number
+  /** The interval while a source is further behind than its lag (SourceOperatorSpec); 0: none. Undefined: the same. */
+  readonly duringBacklogMs?: number
 }
 
 export type RestartStrategy =

@@ -50,6 +50,8 @@ export interface SourceOperatorSpec {
   readonly alignment?: { readonly group: string; readonly maxDriftMs: number }
   /** After this long without a record a split no longer holds the watermark back. */
   readonly idleAfterMs?: number
+  /** A watermark that is further behind the clock than this is a backlog, which the job is told of. */
+  readonly backlogLagMs?: number
   readonly onInvalid: InvalidPolicy
 }
 

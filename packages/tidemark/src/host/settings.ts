@@ -12,6 +12,7 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
   const unaligned = config['unalignedAfter'] === undefined && unalignedAfterMs === undefined
     ? {}
     : { unalignedAfterMs: duration('unalignedAfter', unalignedAfterMs ?? 0, 0) }
+  const { duringBacklogMs } = checkpoint
   const attempts = config['restartAttempts']
   return {
     ...graph,
@@ -22,6 +23,7 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
       retain: count('retain', checkpoint.retain),
       tolerableFailures: count('tolerableFailures', checkpoint.tolerableFailures),
       ...unaligned,
+      ...(duringBacklogMs === undefined ? {} : { duringBacklogMs }),
     },
     aggregateAhead: config['aggregateAhead'] === undefined ? graph.aggregateAhead ?? true : config['aggregateAhead'] === 'on',
     restart: attempts === undefined || restart.kind === 'none' ? restart : { ...restart, attempts: Number(attempts) },

@@ -68,6 +68,8 @@ export class JobAttempt {
   readonly #enumerators = new Map<string, SplitEnumerator>()
   readonly #states = new Map<string, SubtaskState>()
   readonly #alignment = new AlignmentGroups()
+  /** Source subtasks that work off a backlog. */
+  readonly #behind = new Set<string>()
   readonly #deployed: Deployed
   #held: (() => void)[] | undefined
   #ended = false
@@ -180,7 +182,11 @@ export class JobAttempt {
       case 'aligned-watermark':
         this.#align(id, message)
         break
+      case 'backlog':
+        this.#onBacklog(id, message.behind)
+        break
       case 'end-of-data':
+        this.#onBacklog(id, false)
         coordinator.onEndOfData(id)
         break
       case 'finished':
@@ -194,6 +200,13 @@ export class JobAttempt {
       default:
         assertNever(message, 'message of a subtask')
     }
+  }
+
+  /** A chain has one source: its subtask says all there is to say. */
+  #onBacklog(id: SubtaskId, behind: boolean): void {
+    if (behind) this.#behind.add(subtaskKey(id))
+    else this.#behind.delete(subtaskKey(id))
+    this.#coordinator.setBacklog(this.#behind.size > 0)
   }
 
   #align(subtask: SubtaskId, report: Extract<FromSubtask, { kind: 'aligned-watermark' }>): void {

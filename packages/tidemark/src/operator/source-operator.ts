@@ -29,6 +29,7 @@ import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
 import { deepFreeze } from '../record/freeze.ts'
 import { quicklyValid, validateSync } from '../record/schema.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
+import { Backlog } from '../time/backlog.ts'
 import { Drift, NOT_COUNTED } from '../time/drift.ts'
 import { SplitWatermarks } from '../time/split-watermarks.ts'
 import { IdlenessTimer } from '../time/watermark-generator.ts'
@@ -76,12 +77,14 @@ export class SourceOperator implements Operator {
   readonly #watermarks: SplitWatermarks
   readonly #splits: ActiveSplit[] = []
   readonly #drift: Drift | undefined
+  readonly #backlog: Backlog | undefined
   #noMore = false
   /** Told to end: part of the snapshot, since what the end brought about cannot be taken back. */
   #drained: boolean
   #requested = false
   #turn = 0
   #cancelIdleCheck: (() => void) | undefined
+  #cancelBacklogCheck: (() => void) | undefined
   /** Records emitted since the job began: part of the snapshot, so it goes back with everything else. */
   emitted: number
 
@@ -92,6 +95,7 @@ export class SourceOperator implements Operator {
     this.#emit = context.output.collector(MAIN)
     this.#send = this.#compile()
     this.#drift = spec.alignment === undefined ? undefined : new Drift(spec.alignment.maxDriftMs)
+    this.#backlog = spec.backlogLagMs === undefined ? undefined : new Backlog(spec.backlogLagMs)
     this.#emitInvalid = context.output.collector(INVALID)
     const { ports, restored } = context
     this.#readerContext = {
@@ -129,6 +133,11 @@ export class SourceOperator implements Operator {
     return { group: alignment.group, watermark }
   }
 
+  /** What the job is to be told of a backlog; undefined: nothing new. */
+  takeBacklogReport(): boolean | undefined {
+    return this.#backlog?.report()
+  }
+
   open(): void {
     const { watermark } = this.#watermarks
     if (watermark > MIN_TIMESTAMP) this.#context.output.watermark(watermark)
@@ -160,6 +169,26 @@ export class SourceOperator implements Operator {
   }
 
   poll(max: number): 'emitted' | 'pending' | 'end' {
+    const polled = this.#poll(max)
+    if (this.#backlog !== undefined) this.#noteBacklog(this.#backlog, polled)
+    return polled
+  }
+
+  #noteBacklog(backlog: Backlog, polled: 'emitted' | 'pending' | 'end'): void {
+    const { ports: { clock }, processingTime } = this.#context
+    if (polled !== 'pending') {
+      backlog.found(this.#slowest(), clock.wallMs())
+      return
+    }
+    const againMs = backlog.foundNothing(clock.monotonicMs())
+    if (againMs === undefined || this.#cancelBacklogCheck !== undefined) return
+    this.#cancelBacklogCheck = processingTime.at(processingTime.now() + Math.ceil(againMs), () => {
+      this.#cancelBacklogCheck = undefined
+      this.#context.wake()
+    })
+  }
+
+  #poll(max: number): 'emitted' | 'pending' | 'end' {
     if (this.#splits.length === 0 || this.#drained) {
       if (!this.#noMore && !this.#drained) return 'pending'
       this.#context.output.watermark(MAX_TIMESTAMP)
@@ -210,6 +239,7 @@ export class SourceOperator implements Operator {
 
   close(): void {
     this.#cancelIdleCheck?.()
+    this.#cancelBacklogCheck?.()
     for (const { reader } of this.#splits) reader?.close()
   }
 

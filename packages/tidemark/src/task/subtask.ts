@@ -231,6 +231,8 @@ export class Subtask {
     if (source.takeSplitRequest()) this.#send({ kind: 'request-split', operator: source.name })
     const aligned = source.takeAlignmentReport()
     if (aligned !== undefined) this.#send({ kind: 'aligned-watermark', operator: source.name, ...aligned })
+    const behind = source.takeBacklogReport()
+    if (behind !== undefined) this.#send({ kind: 'backlog', operator: source.name, behind })
     if (result === 'end') {
       this.#inputEnded = true
       this.#endOfData()

@@ -414,3 +414,62 @@ describe('CC-7: barriers that overtake', () => {
     ])
   })
 })
+
+describe('during a backlog (row A10)', () => {
+  const triggersOf = (world: World, job: SmallJob, ms: number): number => {
+    const before = job.completions.length
+    world.pass(ms)
+    return job.completions.length - before
+  }
+
+  test('checkpoints come at the interval of the backlog as long as there is one, and at once at the usual one after it', () => {
+    const world = new World()
+    const job = startJob(world, { everyMs: 100, duringBacklogMs: 1_000 })
+    world.pass(500)
+    job.coordinator.setBacklog(true)
+    expect(triggersOf(world, job, 999)).toBe(0)
+    expect(triggersOf(world, job, 3_001)).toBe(4)
+    job.coordinator.setBacklog(true)
+    expect(triggersOf(world, job, 1_000)).toBe(1)
+    job.coordinator.setBacklog(false)
+    expect(triggersOf(world, job, 100)).toBe(1)
+    expect(triggersOf(world, job, 1_000)).toBe(10)
+  })
+
+  test('without an interval for it none is taken until it is over, but for those that are asked for', () => {
+    const world = new World()
+    const job = startJob(world, { everyMs: 100, duringBacklogMs: 0 })
+    job.coordinator.setBacklog(true)
+    expect(triggersOf(world, job, 60_000)).toBe(0)
+    job.coordinator.request('user')
+    expect(job.completions.length).toBe(1)
+    expect(triggersOf(world, job, 60_000)).toBe(0)
+    job.coordinator.setBacklog(false)
+    expect(triggersOf(world, job, 100)).toBe(1)
+  })
+
+  test('a backlog that ends shortly before the next one is due leaves it where it is', () => {
+    const world = new World()
+    const job = startJob(world, { everyMs: 100, duringBacklogMs: 250 })
+    job.coordinator.setBacklog(true)
+    expect(triggersOf(world, job, 240)).toBe(0)
+    job.coordinator.setBacklog(false)
+    expect(triggersOf(world, job, 10)).toBe(1)
+  })
+
+  test('without checkpoints by the clock a backlog brings none', () => {
+    const world = new World()
+    const job = startJob(world, { everyMs: 0, duringBacklogMs: 100 })
+    job.coordinator.setBacklog(true)
+    expect(triggersOf(world, job, 1_000)).toBe(0)
+  })
+
+  test('all input ends during a backlog without checkpoints: the final one comes', () => {
+    const world = new World()
+    const job = startJob(world, { everyMs: 100, duringBacklogMs: 0 })
+    job.coordinator.setBacklog(true)
+    for (const id of EVERYBODY) job.coordinator.onEndOfData(id)
+    world.pass(1_000)
+    expect(job.completions.at(-1)?.kind).toBe('final')
+  })
+})
