@@ -171,7 +171,7 @@ function printRun({ kind, sums, usedMs }, first) {
   console.log(`${sums.seeds} ${kind} seeds from ${first}, ${sums.failures.length} failed; ` +
     `${(usedMs / Math.max(1, sums.seeds)).toFixed(2)} ms a seed and worker`)
   console.log(`  on average ${each(sums.records)} records, ${each(sums.steps)} steps, ${each(sums.processes)} processes, ` +
-    `${each(sums.checkpoints)} checkpoints (${each(sums.increments)} increments), ${each(sums.crashes)} crashes, ${each(sums.restarts)} restarts; ` +
+    `${each(sums.checkpoints)} checkpoints (${each(sums.increments)} increments), ${each(sums.crashes)} crashes, ${each(sums.workerDeaths)} deaths of a worker thread, ${each(sums.restarts)} restarts; ` +
     `${sums.crashedAndCompleted} with a crash and a checkpoint`)
 }
 

@@ -324,6 +324,16 @@ export const MUTANTS = [
     by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),
   },
   {
+    name: 'sealed-without-its-threads', class: 'S', bug: 'a checkpoint completes without the state files that worker threads wrote',
+    patches: one('job/job-attempt.ts', 'this.#deployed.seal?.(id) ?? none()', 'none()'),
+    by: seeds(60),
+  },
+  {
+    name: 'threads-share-a-state-file', class: 'S', bug: 'worker threads write their state into files of one name',
+    patches: one('checkpoint/files.ts', 'stateFileName(init.epoch, init.process)', "stateFileName(init.epoch, 'p0')"),
+    by: seeds(60),
+  },
+  {
     name: 'in-flight-of-two-attempts-at-once', class: 'U', bug: 'what is left of the last attempt is mixed with what came in this one',
     patches: one('task/snapshot-run.ts', '({ age: age + 1, channels })', '({ age, channels })'),
     by: suite('task/overtake.test.ts', 'ST-8: what was in flight is processed before new input'),

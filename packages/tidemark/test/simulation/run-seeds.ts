@@ -13,7 +13,7 @@ export function describeFailure(result: SimulationResult): string {
 
 /** One test for every CHUNK seeds, and one that they were worth running. */
 export function seedsFinishExactly(from: number, howMany: number): void {
-  const sums = { crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, increments: 0 }
+  const sums = { crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, increments: 0, workerDeaths: 0 }
   const reached = new Map<string, number>()
   describe(`${howMany} seeds from ${from}`, () => {
     for (let first = from; first < from + howMany; first += CHUNK) {
@@ -29,6 +29,7 @@ export function seedsFinishExactly(from: number, howMany: number): void {
           sums.overtaken += result.overtaken
           sums.replayed += result.replayed
           sums.increments += result.increments
+          sums.workerDeaths += result.workerDeaths
           for (const [step, times] of result.reached) {
             reached.set(stepName(step), (reached.get(stepName(step)) ?? 0) + times)
           }
@@ -44,6 +45,7 @@ export function seedsFinishExactly(from: number, howMany: number): void {
       expect(sums.overtaken).toBeGreaterThan(howMany / 4)
       expect(sums.replayed).toBeGreaterThan(howMany / 10)
       expect(sums.increments).toBeGreaterThan(howMany / 20)
+      expect(sums.workerDeaths).toBeGreaterThan(howMany / 10)
       for (const step of STEPS) expect(reached.get(step) ?? 0, step).toBeGreaterThan(100)
     })
   })

@@ -113,6 +113,11 @@ export function drawMoreFaults(random: Prng, kind: 'protocol' | 'full'): MoreFau
   }
 }
 
+/** Threads that share the subtasks; 1: the process has none of its own. Drawn apart as well. */
+export function drawWorkers(random: Prng, parallelism: number): number {
+  return Math.min(random.pick([1, 1, 1, 1, 2, 3]), parallelism)
+}
+
 /** From which age on barriers overtake, half of the time; drawn apart as well. */
 export function drawOvertaking(seed: number, agesMs: readonly number[]): { readonly unalignedAfterMs?: number } {
   const random = new Prng(seed ^ 0x6f766572)

@@ -8,15 +8,17 @@ import type { StreamError } from '../../base/errors.ts'
 import type { CheckpointId } from '../../base/ids.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
-import type { ToSubtask } from '../../base/protocol.ts'
+import type { FromSubtask, SubtaskId, ToSubtask } from '../../base/protocol.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
+import type { Deployed } from '../../job/job-attempt.ts'
 import { JobSupervisor, type JobEnd } from '../../job/job-supervisor.ts'
 import type { Subtask } from '../../task/subtask.ts'
 import { Deployment } from '../deployment.ts'
 import { CheckedChannel, type BrokenLaw } from './checked-channel.ts'
 import { Scheduler } from './scheduler.ts'
-import type { OperationInfo, SimulatedDisk, SimulatedStorage } from './storage.ts'
+import type { OperationInfo, Schedule, SimulatedDisk, SimulatedStorage } from './storage.ts'
 import type { Trace } from './trace.ts'
+import { WorkerThreads } from './worker-threads.ts'
 import type { ProcessPlan, World } from './world.ts'
 
 export const STATE = '/state/job'
@@ -25,6 +27,8 @@ export interface IncarnationInit {
   readonly world: World
   readonly disk: SimulatedDisk
   readonly process: ProcessPlan
+  /** Threads that share the subtasks; 1: none of its own. */
+  readonly workers: number
   readonly random: Prng
   readonly trace: Trace
   readonly number: number
@@ -43,9 +47,13 @@ export interface IncarnationInit {
 
 export class Incarnation {
   readonly scheduler: Scheduler
-  readonly storage: SimulatedStorage
+  /** Of the process, and of each thread it ever had. */
+  readonly #mounts: SimulatedStorage[] = []
+  /** Those that ended with their thread alone. */
+  readonly #lost = new Set<SimulatedStorage>()
   readonly #supervisor: JobSupervisor
-  #subtasks: readonly Subtask[] = []
+  #subtasks: () => readonly Subtask[] = () => []
+  #workers: WorkerThreads | undefined
   #end: JobEnd | undefined
 
   constructor(init: IncarnationInit) {
@@ -54,7 +62,12 @@ export class Incarnation {
     this.scheduler = scheduler
     scheduler.onChoice = (kind, label) => trace.note(kind, label)
     const pace = random.fork()
-    this.storage = disk.mount((info, run) => {
+    const mount = (): SimulatedStorage => {
+      const storage = disk.mount(schedule)
+      this.#mounts.push(storage)
+      return storage
+    }
+    const schedule: Schedule = (info, run) => {
       trace.note(info.operation, info.path)
       const lane = `io:${info.index}`
       const most = init.delayMs(info)
@@ -62,10 +75,10 @@ export class Incarnation {
       if (delayMs === 0 && process.eager > 0 && pace.below(8) < process.eager) run()
       else if (delayMs === 0) scheduler.post(lane, run)
       else scheduler.after(delayMs, run)
-    })
+    }
     const ports: Ports = {
       clock: scheduler, timers: scheduler, executor: scheduler,
-      random: random.fork(), storage: this.storage,
+      random: random.fork(), storage: mount(),
       log: (level, message) => trace.note(level, message),
       probe: (step) => init.onProbe(step),
     }
@@ -88,16 +101,13 @@ export class Incarnation {
       },
       deploy: ({ opened, restored, files, fromSubtask, fence }) => {
         if (opened.restore !== undefined) init.onRestore(opened.restore.checkpoint)
-        const deployment = new Deployment({
-          graph, jobId: opened.jobId, epoch: opened.epoch, ports, options: process.options,
-          segments: files, restoredCheckpoint: restored.checkpoint, fence,
-          fromSubtask: (id, message) => {
+        const shared = {
+          graph, ports, options: process.options,
+          fromSubtask: (id: SubtaskId, message: FromSubtask) => {
             trace.note('from', `${id.vertex}/${id.subtask} ${message.kind}`)
             fromSubtask(id, message)
           },
-          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
-          print: () => {},
-          newChannel: (sender, capacity) =>
+          newChannel: (sender: string, capacity: number) =>
             new CheckedChannel(sender, {
               capacity, batchRecords: process.options.batchRecords,
               recordsAStep: world.recordsAStep(process, sender), recordsHeld: world.recordsHeld,
@@ -107,20 +117,34 @@ export class Incarnation {
                 throw law
               },
             }),
+        }
+        const send = (deployed: Pick<Deployed, 'send'>): Deployed['send'] => (to, message) => {
+          trace.note('to', `${to.vertex}/${to.subtask} ${message.kind}`)
+          for (const delayMs of init.delivery(message)) {
+            if (delayMs === 0) deployed.send(to, message)
+            else scheduler.after(delayMs, () => deployed.send(to, message))
+          }
+        }
+        if (init.workers > 1) {
+          const { workers } = init
+          const threads = new WorkerThreads({ ...shared, workers, directory: STATE, deploy: { opened, restored }, mount })
+          this.#workers = threads
+          this.#subtasks = () => threads.subtasks
+          return {
+            start: () => threads.start(), send: send(threads), cancel: () => threads.cancel(),
+            seal: (id) => threads.seal(id), discard: (id) => threads.discard(id),
+          }
+        }
+        const deployment = new Deployment({
+          ...shared, jobId: opened.jobId, epoch: opened.epoch,
+          segments: files, restoredCheckpoint: restored.checkpoint, fence,
+          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+          print: () => {},
           awake: () => {},
         })
-        this.#subtasks = deployment.subtasks
-        return {
-          start: () => deployment.start(),
-          send: (to, message) => {
-            trace.note('to', `${to.vertex}/${to.subtask} ${message.kind}`)
-            for (const delayMs of init.delivery(message)) {
-              if (delayMs === 0) deployment.send(to, message)
-              else scheduler.after(delayMs, () => deployment.send(to, message))
-            }
-          },
-          cancel: () => deployment.cancel(),
-        }
+        const { subtasks } = deployment
+        this.#subtasks = () => subtasks
+        return { start: () => deployment.start(), send: send(deployment), cancel: () => deployment.cancel() }
       },
     })
   }
@@ -129,12 +153,28 @@ export class Incarnation {
     return this.#end
   }
 
+  /** False: it was killed, or died in the middle of an operation. */
+  get alive(): boolean {
+    return this.#mounts.every((storage) => storage.alive || this.#lost.has(storage))
+  }
+
+  kill(): void {
+    for (const storage of this.#mounts) storage.kill()
+  }
+
+  /** One of its threads dies, which it notices so much later; false: there is none to lose. */
+  loseWorker(which: number, noticedMs: number): boolean {
+    const storage = this.#workers?.lose(which, noticedMs)
+    if (storage !== undefined) this.#lost.add(storage)
+    return storage !== undefined
+  }
+
   start(): void {
     this.#supervisor.start()
   }
 
   /** False if nothing is left that could ever happen. */
   step(): boolean {
-    return this.scheduler.step(this.#subtasks)
+    return this.scheduler.step(this.#subtasks())
   }
 }

@@ -17,15 +17,18 @@ export interface Circumstances {
   readonly flipped: boolean
   /** An epoch was claimed while this process and one that was given up were both at work. */
   readonly rivalClaim: boolean
+  /** A worker thread has died. */
+  readonly lost: boolean
 }
 
-export function isExplained(error: StreamError, faults: Faults, { flipped, rivalClaim }: Circumstances): boolean {
+export function isExplained(error: StreamError, faults: Faults, { flipped, rivalClaim, lost }: Circumstances): boolean {
   const failing = faults.ioErrorOneIn > 0 || faults.commitFailsOneIn > 0
   if (failing && isStorage(error)) return true
   if (faults.poison.length > 0 && error.message.includes(POISONED)) return true
   const slow = faults.slowSyncMs > 0 || faults.hangOneIn > 0
   if (error.code === 'E041' && (failing || slow)) return true
   if (flipped && isDamage(error)) return true
+  if (lost && error.code === 'E086') return true
   // Fenced, or the other one has used a number that was to be the next.
   return rivalClaim && (error.code === 'E046' || (error.code === 'E041' && isTaken(error.cause)))
 }

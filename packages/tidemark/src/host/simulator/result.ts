@@ -35,6 +35,8 @@ export interface SimulationResult {
   readonly replayed: number
   /** Completed checkpoints that go on top of an earlier one. */
   readonly increments: number
+  /** Worker threads that died in a process that went on. */
+  readonly workerDeaths: number
   /** Named steps reached, and how often. */
   readonly reached: ReadonlyMap<string, number>
   readonly plan: Readonly<Record<string, unknown>>

@@ -26,6 +26,7 @@ export interface Sums {
   overtaken: number
   replayed: number
   increments: number
+  workerDeaths: number
   /** Seeds with at least one crash and one completed checkpoint. */
   crashedAndCompleted: number
   /** Named steps, counted ones under their name with k. */
@@ -37,12 +38,12 @@ export interface Sums {
 
 const COUNTS = [
   'steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records', 'overtaken', 'replayed',
-  'increments',
+  'increments', 'workerDeaths',
 ] as const
 
 export const emptySums = (): Sums => ({
   seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0,
-  increments: 0, crashedAndCompleted: 0, reached: {}, failures: [], shapeless: [],
+  increments: 0, workerDeaths: 0, crashedAndCompleted: 0, reached: {}, failures: [], shapeless: [],
 })
 
 export const RUN: Readonly<Record<SeedKind, (seed: number) => SimulationResult>> = {

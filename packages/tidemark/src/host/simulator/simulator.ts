@@ -11,12 +11,12 @@
  */
 import type { StreamError } from '../../base/errors.ts'
 import type { CheckpointId, Epoch } from '../../base/ids.ts'
-import type { Prng } from '../../base/prng.ts'
+import { Prng } from '../../base/prng.ts'
 import type { ToSubtask } from '../../base/protocol.ts'
 import { epochsDirectory, manifestFile } from '../../checkpoint/layout.ts'
 import { stepName } from '../failpoints.ts'
 import { notDurable, readCut, unreadableCheckpoint } from './cut.ts'
-import { ERRNOS, type Crash } from './faults.ts'
+import { drawWorkers, ERRNOS, type Crash } from './faults.ts'
 import { Incarnation, STATE } from './incarnation.ts'
 import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
 import { describeError, isDamage, isExplained } from './judge.ts'
@@ -36,6 +36,8 @@ const MAX_PROCESSES = 60
 /** So many steps a process that was given up goes on beside its successor. */
 const ZOMBIE_STEPS = 400
 const NOW: readonly number[] = [0]
+/** Steps, on average, after which a thread of a process that has some is lost. */
+const LOST_ONE_IN = 400
 /** Whoever links a name here has claimed an epoch. */
 const EPOCH = new RegExp(`^${epochsDirectory(STATE)}/\\d+[.]json$`)
 
@@ -72,6 +74,9 @@ class Simulation {
   #overtaken = 0
   #replayed = 0
   #increments = 0
+  #workerDeaths = 0
+  /** Drawn apart: what happens to threads changes nothing else. */
+  readonly #ofWorkers: Prng
   #leastParallelism = Number.POSITIVE_INFINITY
   #mostParallelism = 0
   /** Kinds of fault that happened. */
@@ -96,6 +101,7 @@ class Simulation {
     this.#world = world
     this.#trace = trace
     this.#random = this.#world.random.fork()
+    this.#ofWorkers = new Prng(world.seed ^ 0x776f726b)
     this.#crashes = [...this.#world.faults.crashes]
     trace.where = () =>
       `${String(this.#steps).padStart(6)} #${this.#processes} ${this.#incarnation?.scheduler.monotonicMs() ?? 0} ms`
@@ -122,6 +128,7 @@ class Simulation {
       seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
       overtaken: this.#overtaken, replayed: this.#replayed, increments: this.#increments,
+      workerDeaths: this.#workerDeaths,
       leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
     }
   }
@@ -183,6 +190,7 @@ class Simulation {
     let newest = 0
     const incarnation: Incarnation = new Incarnation({
       world: this.#world, disk: this.#disk, trace: this.#trace, process, random,
+      workers: drawWorkers(this.#ofWorkers, process.parallelism),
       number: this.#processes, nowMs: this.#nowMs,
       delayMs: (info) => this.#delayMs(info),
       delivery: (message) => this.#delivery(message),
@@ -229,20 +237,20 @@ class Simulation {
       this.#repair()
       return 'died'
     }
-    if (!incarnation.storage.alive) {
+    if (!incarnation.alive) {
       this.#die()
       return 'died'
     }
     const { end } = incarnation
     if (end?.kind === 'finished' && !this.#healed && (this.#crashed === 0 || this.#tooCalm)) {
       // The end of the job is the last moment at which a process can die, and other things can happen.
-      incarnation.storage.kill()
+      incarnation.kill()
       this.#jumps = this.#tooCalm
       this.#die()
       return 'died'
     }
     // The process exits: what its background work had not done yet is not done.
-    incarnation.storage.kill()
+    incarnation.kill()
     if (end?.kind === 'failed') this.#judge(end.error)
     this.#repair()
     this.#checkRetained()
@@ -256,7 +264,7 @@ class Simulation {
   }
 
   #hasLeft(incarnation: Incarnation): boolean {
-    return !incarnation.storage.alive || incarnation.end !== undefined || this.#letGo
+    return !incarnation.alive || incarnation.end !== undefined || this.#letGo
   }
 
   // ---- faults -----------------------------------------------------------------------------------
@@ -295,7 +303,16 @@ class Simulation {
       this.#kinds.add('stall')
       incarnation.scheduler.stall('from:', 1 + this.#random.below(faults.stallOneIn))
     }
+    if (this.#ofWorkers.chance(1, LOST_ONE_IN)) this.#loseWorker(incarnation)
     if (this.#aim?.point.kind === 'step' && --this.#aimLeft === 0) this.#strike(incarnation)
+  }
+
+  #loseWorker(incarnation: Incarnation): void {
+    const noticedMs = this.#ofWorkers.pick([0, 1, 20, 500])
+    if (!incarnation.loseWorker(this.#ofWorkers.below(8), noticedMs)) return
+    this.#workerDeaths += 1
+    this.#kinds.add('worker death')
+    this.#trace.note('worker', `lost, noticed after ${noticedMs} ms`)
   }
 
   #heal(): void {
@@ -310,7 +327,7 @@ class Simulation {
   /** The end of a process that ends its work: by death, or by being given up while it lives on. */
   #strike(incarnation: Incarnation): void {
     if (this.#aim?.disk === 'zombie') this.#letGo = true
-    else incarnation.storage.kill()
+    else incarnation.kill()
   }
 
   /** Nothing has died yet: somewhere in the second half of the records, or as the job ends. */
@@ -337,7 +354,7 @@ class Simulation {
   #onRestart(error: StreamError, incarnation: Incarnation): void {
     // A given-up process may try again only by claiming a term of its own: it is not let.
     if (incarnation !== this.#incarnation) {
-      incarnation.storage.kill()
+      incarnation.kill()
       return
     }
     this.#restarts += 1
@@ -347,11 +364,11 @@ class Simulation {
 
   #stepZombie(zombie: Incarnation): void {
     this.#zombieSteps -= 1
-    if (!zombie.storage.alive || zombie.end !== undefined || this.#zombieSteps <= 0 || !zombie.step()) this.#bury()
+    if (!zombie.alive || zombie.end !== undefined || this.#zombieSteps <= 0 || !zombie.step()) this.#bury()
   }
 
   #bury(): void {
-    this.#zombie?.storage.kill()
+    this.#zombie?.kill()
     this.#zombie = undefined
   }
 
@@ -436,7 +453,7 @@ class Simulation {
   // ---- judgement --------------------------------------------------------------------------------
 
   #judge(error: StreamError): void {
-    const circumstances = { flipped: this.#flip !== undefined, rivalClaim: this.#rivalClaim }
+    const circumstances = { flipped: this.#flip !== undefined, rivalClaim: this.#rivalClaim, lost: this.#workerDeaths > 0 }
     if (isExplained(error, this.#world.faults, circumstances)) return
     this.#violate({ kind: 'unexpected-error', error: describeError(error) })
   }

@@ -7,7 +7,8 @@
  *
  *   WP-1  A thread that throws (whatever it throws), exits, runs out of memory or stops beating is
  *         reported through `onDeath` exactly once, and nothing it says later is heard.
- *   WP-2  A request to a thread is answered exactly once, with E086 if the thread ends before.
+ *   WP-2  A request to a thread is answered exactly once, with E086 if the thread ends before. The death is told
+ *         first: the job is to fail for it, and not for a checkpoint that could not be completed any more.
  *   WP-3  A spare is started when all threads have run for SPARE_AFTER_BEATS. What becomes of it before it has a
  *         place is nobody's business: without one a new thread is started.
  *
@@ -33,6 +34,8 @@ export interface WorkerPoolInit {
   subtasksOf(index: number): string
   onMessage(worker: number, message: FromWorker): void
   onDeath(worker: number, error: StreamError): void
+  /** Runs mail behind that of `onDeath`. */
+  post(mail: () => void): void
 }
 
 interface Thread {
@@ -167,9 +170,12 @@ export class WorkerPool {
     if (this.#closed || index === undefined || this.#threads[index] !== thread) return
     this.#threads[index] = undefined
     const error = this.#death(index, reason, cause)
-    for (const done of thread.pending.values()) done({ ok: false, error })
-    thread.pending.clear()
     this.#init.onDeath(index, error)
+    const pending = [...thread.pending.values()]
+    thread.pending.clear()
+    this.#init.post(() => {
+      for (const done of pending) done({ ok: false, error })
+    })
   }
 
   #death(worker: number, reason: string, cause: unknown): StreamError {

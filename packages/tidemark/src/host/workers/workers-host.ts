@@ -73,6 +73,7 @@ export class WorkersHost implements JobHost {
       subtasksOf: (index) => this.#subtasksOf(index),
       onMessage: (worker, message) => this.#loop.post('workers', () => this.#onMessage(message, worker)),
       onDeath: (worker, error) => this.#loop.post('workers', () => this.#fail(worker, error)),
+      post: (mail) => this.#loop.post('workers', mail),
     })
     this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
