@@ -7,6 +7,7 @@
  */
 import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Histogram } from '../lib/histogram.mjs'
 import { report } from '../lib/measure.mjs'
 
@@ -23,7 +24,7 @@ while (performance.now() < end) {
   const began = performance.now()
   fsyncSync(file)
   histogram.add(performance.now() - began)
-  await new Promise((resolve) => { setTimeout(resolve, EVERY_MS) })
+  await pause(EVERY_MS)
 }
 closeSync(file)
 unlinkSync(path)

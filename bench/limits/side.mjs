@@ -9,6 +9,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startJob } from 'tidemark'
 import { report } from '../lib/measure.mjs'
@@ -20,7 +21,6 @@ const WARM_UP_SHARE = 0.1
 const [name, secondCount] = process.argv.slice(2)
 const seconds = Number(secondCount)
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-limits-'))
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms) })
 let checkpoints = 0
 try {
   const handle = startJob({ idle, pressed }[name], {

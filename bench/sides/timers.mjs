@@ -14,6 +14,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { collect, generator, job, startJob, state } from 'tidemark'
 import { mainThread, report, timed } from '../lib/measure.mjs'
 
@@ -111,7 +112,7 @@ async function engine(checkpoint) {
 async function nothing() {
   const turns = new Turns()
   const from = performance.now()
-  await new Promise((resolve) => { setTimeout(resolve, IDLE_MS) })
+  await pause(IDLE_MS)
   turns.stop()
   return { fired: timers, ...turns.longest(from, performance.now()) }
 }

@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterEach, beforeAll, beforeEach } from 'vitest'
+import { build } from '../../../../scripts/build.mjs'
 
 const BIN = fileURLToPath(new URL('../../bin/tidemark.mjs', import.meta.url))
 const DEADLINE_MS = 20_000
@@ -74,6 +76,28 @@ export class Place {
   remove(): void {
     rmSync(this.root, { recursive: true, force: true })
   }
+}
+
+/**
+ * Hooks of a block of tests: the engine is built, each test begins in a place of its own, which `begin` is given, and
+ * what is in the list that this returns is ended after it.
+ */
+export function eachInItsPlace(begin: (place: Place) => void): RunningCli[] {
+  const running: RunningCli[] = []
+  let place: Place
+  beforeAll(() => build(), 120_000)
+  beforeEach(() => {
+    place = new Place()
+    begin(place)
+  })
+  afterEach(async () => {
+    for (const cli of running.splice(0)) {
+      cli.child.kill('SIGKILL')
+      await cli.ended
+    }
+    place.remove()
+  })
+  return running
 }
 
 export const jsonLines = (text: string): Record<string, unknown>[] =>

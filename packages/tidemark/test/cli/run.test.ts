@@ -1,21 +1,11 @@
 import { existsSync } from 'node:fs'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { build } from '../../../../scripts/build.mjs'
-import { fixture, jsonLines, Place, runCli, RunningCli } from './run-cli.ts'
+import { describe, expect, test } from 'vitest'
+import { eachInItsPlace, fixture, jsonLines, type Place, runCli, RunningCli } from './run-cli.ts'
 
 describe('tidemark run', () => {
   let place: Place
-  const running: RunningCli[] = []
-  beforeAll(() => build(), 120_000)
-  beforeEach(() => {
-    place = new Place()
-  })
-  afterEach(async () => {
-    for (const cli of running.splice(0)) {
-      cli.child.kill('SIGKILL')
-      await cli.ended
-    }
-    place.remove()
+  const running = eachInItsPlace((fresh) => {
+    place = fresh
   })
 
   const args = (...more: string[]): string[] =>

@@ -1,23 +1,13 @@
 /** Savepoints and stop from the command line, on real processes. */
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { build } from '../../../../scripts/build.mjs'
-import { fixture, jsonLines, Place, runCli, RunningCli, type Ended } from './run-cli.ts'
+import { describe, expect, test } from 'vitest'
+import { eachInItsPlace, fixture, jsonLines, type Place, runCli, RunningCli, type Ended } from './run-cli.ts'
 
 describe('savepoint, stop and run --from', () => {
   let place: Place
-  const running: RunningCli[] = []
-  beforeAll(() => build(), 120_000)
-  beforeEach(() => {
-    place = new Place()
-  })
-  afterEach(async () => {
-    for (const cli of running.splice(0)) {
-      cli.child.kill('SIGKILL')
-      await cli.ended
-    }
-    place.remove()
+  const running = eachInItsPlace((fresh) => {
+    place = fresh
   })
 
   const COUNT = 3_000

@@ -1,9 +1,8 @@
 /** `tidemark top` beside real processes of the built engine: running, ended, killed, stopped, none. */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { build } from '../../../../scripts/build.mjs'
+import { describe, expect, test } from 'vitest'
 import { serveMetrics } from '../../src/host/metrics-socket.ts'
-import { fixture, jsonLines, Place, runCli, RunningCli } from './run-cli.ts'
+import { eachInItsPlace, fixture, jsonLines, type Place, runCli, RunningCli } from './run-cli.ts'
 
 interface TopLine {
   readonly schema: string
@@ -27,17 +26,8 @@ const topLine = (text: string): TopLine => jsonLines(text)[0] as unknown as TopL
 
 describe('tidemark top', () => {
   let place: Place
-  const running: RunningCli[] = []
-  beforeAll(() => build(), 120_000)
-  beforeEach(() => {
-    place = new Place()
-  })
-  afterEach(async () => {
-    for (const cli of running.splice(0)) {
-      cli.child.kill('SIGKILL')
-      await cli.ended
-    }
-    place.remove()
+  const running = eachInItsPlace((fresh) => {
+    place = fresh
   })
 
   async function started(...flags: readonly string[]): Promise<RunningCli> {

@@ -1,25 +1,14 @@
 /** A job of version 1 carried to version 3 by savepoints, killed on the way: real processes. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { build } from '../../../../scripts/build.mjs'
-import { fixture, jsonLines, Place, runCli, RunningCli, type Ended } from '../cli/run-cli.ts'
+import { expect, test } from 'vitest'
+import { eachInItsPlace, fixture, jsonLines, type Place, runCli, RunningCli, type Ended } from '../cli/run-cli.ts'
 
 const COUNT = 3_000
 const JOB = fixture('shop.ts')
 let place: Place
-const running: RunningCli[] = []
-
-beforeAll(() => build(), 120_000)
-beforeEach(() => {
-  place = new Place()
-})
-afterEach(async () => {
-  for (const cli of running.splice(0)) {
-    cli.child.kill('SIGKILL')
-    await cli.ended
-  }
-  place.remove()
+const running = eachInItsPlace((fresh) => {
+  place = fresh
 })
 
 const at = (name: string): string => join(place.root, name)
