@@ -26,7 +26,7 @@ import { takesAll, takesOne } from './command.ts'
 import {
   ALLOW_DROPPED, CONFIG, JOB_DIRECTORY, JOB_FILE, JSON_FLAG, off, only, optional, parallelism, parseInterval, word,
 } from './flags.ts'
-import { check, savepoint, stop } from './line-commands.ts'
+import { check, replay, savepoint, stop } from './line-commands.ts'
 import type { RunFlags } from './run.ts'
 import { ENGINE_SETTINGS } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -43,7 +43,7 @@ export interface CliContext extends CommandContext {
   readonly usage: (error: StreamError) => void
 }
 
-export const COMMANDS = ['run', 'stop', 'savepoint', 'check', 'top', 'graph', 'rescale', 'checkpoint', 'state', 'version', 'help'] as const
+export const COMMANDS = ['run', 'stop', 'savepoint', 'check', 'replay', 'top', 'graph', 'rescale', 'checkpoint', 'state', 'version', 'help'] as const
 export const CHECKPOINT_COMMANDS = ['list', 'show', 'verify', 'diff', 'label', 'labels', 'unlabel', 'gc', 'prune'] as const
 
 const settingsHelp = Object.entries(ENGINE_SETTINGS)
@@ -248,7 +248,7 @@ function describeParseError(error: unknown): { problem: string; hints: readonly 
 
 export function buildCli(context: CliContext): Application<CliContext> {
   const root = buildRouteMap<string, CliContext>({
-    routes: { run, stop, savepoint, check, top, graph, rescale, checkpoint, state: stateRoutes, version },
+    routes: { run, stop, savepoint, check, replay, top, graph, rescale, checkpoint, state: stateRoutes, version },
     docs: { brief: 'Stateful stream processing inside your Node process, with consistent checkpoints.' },
   })
   return buildApplication<CliContext>(root, {

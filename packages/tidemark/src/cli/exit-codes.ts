@@ -28,7 +28,7 @@ export const EXIT_MEANING: readonly (readonly [ExitCode, string])[] = [
   [EXIT.stateIncompatible, 'the state directory does not fit this job, or is damaged'],
   [EXIT.notFound, 'a file, directory or checkpoint is not there'],
   [EXIT.timedOut, 'timed out; reserved, no command uses it yet'],
-  [EXIT.differences, 'differences found (`checkpoint diff --exit-code`)'],
+  [EXIT.differences, 'differences found (`checkpoint diff --exit-code`, `replay`)'],
   [EXIT.environment, 'the environment: platform, permission, a lock held by another process'],
   [EXIT.interrupted, 'ended at once by a second SIGINT, without a final checkpoint'],
   [EXIT.terminated, 'ended at once by a second SIGTERM, without a final checkpoint'],

@@ -15,6 +15,8 @@ ${bold('Commands')}
                         ${dim('tidemark savepoint .tidemark/flights --to backup/flights')}
   check <file>          say what becomes of a checkpoint in this version of the job
                         ${dim('tidemark check examples/flights/job.ts --against .tidemark/flights -c out=out')}
+  replay <file>         run the records between two checkpoints again and compare the state
+                        ${dim('tidemark replay examples/flights/job.ts --state .tidemark/flights --to latest -c out=out')}
   top <dir>             watch what a running job does
                         ${dim('tidemark top .tidemark/flights')}
   graph <file>          show what a job does, without running it

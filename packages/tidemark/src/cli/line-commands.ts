@@ -1,15 +1,18 @@
 /**
- * `savepoint`, `stop` and `check` for the argument parser: what they take, and their help.
+ * `savepoint`, `stop`, `check` and `replay` for the argument parser: what they take, and their help.
  *
  * Part of app.ts, which registers them. The laws are CL-1 and CL-2 there.
  */
 import { buildCommand } from '@stricli/core'
 import type { CliContext } from './app.ts'
 import type { CheckFlags } from './check.ts'
+import type { ReplayFlags } from './replay.ts'
 import type { SavepointFlags } from './savepoint.ts'
 import type { StopFlags } from './stop.ts'
 import { takesOne } from './command.ts'
-import { ALLOW_DROPPED, CONFIG, JOB_DIRECTORY, JOB_FILE, JSON_FLAG, needed, off, only, optional } from './flags.ts'
+import {
+  ALLOW_DROPPED, CONFIG, JOB_DIRECTORY, JOB_FILE, JSON_FLAG, KEY, limit, needed, off, only, optional,
+} from './flags.ts'
 
 export const savepoint = buildCommand<SavepointFlags, [string], CliContext>({
   loader: takesOne(async () => (await import('./savepoint.ts')).savepointCommand),
@@ -86,5 +89,38 @@ Examples
 
 Exit codes
   0 if this job can go on from there; 4 if not, or if something would be dropped that is not named.`,
+  },
+})
+
+export const replay = buildCommand<ReplayFlags, [string], CliContext>({
+  loader: takesOne(async () => (await import('./replay.ts')).replayCommand),
+  parameters: {
+    positional: only(JOB_FILE),
+    flags: {
+      state: optional('dir', 'state directory, which is only read; the default is .tidemark/<job>'),
+      from: optional('ref', 'checkpoint to begin at: a number, latest-1, or @label; the default is the one before --to'),
+      to: needed('ref', 'checkpoint to end at, and to compare with'),
+      key: optional('key', `show what happens to this key: ${KEY.brief}`),
+      inspect: off('wait for a debugger before the first record'),
+      keep: optional('path', 'new directory for the state of the replay, which is else removed'),
+      limit: limit('100', 'records of the key, and entries of each state, to print at most'),
+      config: CONFIG,
+      json: JSON_FLAG,
+    },
+    aliases: { c: 'config' },
+  },
+  docs: {
+    brief: 'run the records between two checkpoints again, sinks muted, and compare the state',
+    fullDescription: `Begins with the state of one checkpoint, in a directory of its own, reads exactly the records that lie between
+it and the other, writes nothing to any sink, and compares the state it comes to with that of the other.
+
+Examples
+  tidemark replay examples/flights/job.ts --state .tidemark/flights --from latest-1 --to latest -c out=out/flights
+  tidemark replay examples/flights/job.ts --state .tidemark/flights --to 42 --key JFK -c out=out/flights
+  tidemark replay examples/flights/job.ts --state .tidemark/flights --to latest --inspect -c out=out/flights
+
+Exit codes
+  0 the state is the same; 3 the job failed; 4 these two cannot be replayed; 5 there is no such checkpoint; 7 the
+  state differs.`,
   },
 })
