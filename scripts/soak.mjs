@@ -3,7 +3,8 @@
  *
  * Real processes of the flights job, killed with SIGKILL at random moments (300 by default), then at
  * every named step of the protocol (3 times each), at parallelism 1 to 4 on one to four threads, started
- * again until the job has finished. Every line of output is compared with a plain loop. Exit 1 on a single wrong line.
+ * again until the job has finished. Where there are several threads, some of them leave in between while
+ * the process lives. Every line of output is compared with a plain loop. Exit 1 on a single wrong line.
  * Needs `npm run build`; takes about a quarter of an hour on two cores.
  */
 import { soak } from './lib/soak.mjs'
@@ -34,7 +35,7 @@ const report = await soak({
   kills: option('--kills', 300), steps: times === 0 ? [] : STEPS, times, seed, log: (line) => console.log(line),
 })
 
-const { kills, moments } = report
+const { kills, threadDeaths, moments } = report
 const share = (n) => (kills === 0 ? 1 : n / kills)
 const inCommit = (moments['in commit'] ?? 0) + (moments['first checkpoint on its way'] ?? 0)
 const afterFirst = kills - (moments['before the first'] ?? 0) - (moments['first checkpoint on its way'] ?? 0)
@@ -42,6 +43,7 @@ const percent = (part) => `${(part * 100).toFixed(0)} %`
 console.log(`\n${kills} kills at random moments: ${percent(share(afterFirst))} after the first checkpoint, ` +
   `${percent(share(inCommit))} between a barrier and its last commit`)
 for (const [moment, n] of Object.entries(moments)) console.log(`  ${moment.padEnd(28)} ${n}`)
+console.log(`${threadDeaths} worker threads left while their process lived`)
 const died = Object.values(report.failpoints)
 console.log(`${died.length} named steps, died there ${died.reduce((sum, n) => sum + n, 0)} times`)
 for (const problem of report.problems) console.error(problem)
@@ -53,7 +55,7 @@ console.log(`${good ? '✓' : '✗'} ${lost} lost, ${duplicated} duplicated, ${w
   `${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
 if (process.argv.includes('--json')) {
   console.log(JSON.stringify({
-    kills, rounds, lost, duplicated, wrong, moments, failpoints: report.failpoints,
+    kills, threadDeaths, rounds, lost, duplicated, wrong, moments, failpoints: report.failpoints,
     afterFirstCheckpoint: share(afterFirst), betweenBarrierAndCommit: share(inCommit), seed, ok: good,
   }))
 }

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { compareLines, writeExtract } from './flights-extract.mjs'
 import { CLI, ROOT } from './workspace.mjs'
 
@@ -16,6 +17,13 @@ const ENGINE_TIMEOUT_MS = 120_000
 /** One in so many processes is killed while it starts. */
 const START_UP_ONE_IN = 12
 const LIVES_UP_TO_MS = 1600
+/** Steps that only worker threads reach, if there are any: at one of them a thread leaves, while the process lives. */
+const THREAD_STEPS = [
+  'src.poll', 'task.barrier.first', 'task.aligned', 'task.snapshot.sync', 'task.ack.sent', 'commit.begin',
+  'commit.k.before', 'commit.k.after',
+]
+/** The event of a thread that left; other failures are none of these. */
+const THREAD_LEFT = /"kind":"restarting".*"code":"E086"/
 
 /** A small seeded generator, so that --seed repeats the moments of death. */
 export function generator(seed) {
@@ -44,7 +52,11 @@ function runEngine({ state, out, input, rate, parallelism, workers, checkpointEv
       env: { ...process.env, ...(failpoint === undefined ? {} : { TIDEMARK_FAILPOINTS: failpoint }) },
     })
     const output = []
-    child.stdout.on('data', (chunk) => output.push(chunk))
+    let threadDeaths = 0
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      output.push(Buffer.from(`${line}\n`))
+      if (THREAD_LEFT.test(line)) threadDeaths += 1
+    })
     child.stderr.on('data', (chunk) => output.push(chunk))
     const timers = [setTimeout(() => child.kill('SIGABRT'), ENGINE_TIMEOUT_MS)]
     const killIn = (ms) => timers.push(setTimeout(() => child.kill('SIGKILL'), ms))
@@ -54,7 +66,7 @@ function runEngine({ state, out, input, rate, parallelism, workers, checkpointEv
     child.on('error', reject)
     child.on('close', (code, signal) => {
       for (const timer of timers) clearTimeout(timer)
-      resolve({ code, signal, killed: signal === 'SIGKILL', output: Buffer.concat(output).toString().slice(-3000) })
+      resolve({ code, signal, killed: signal === 'SIGKILL', threadDeaths, output: Buffer.concat(output).toString().slice(-3000) })
     })
   })
 }
@@ -96,12 +108,14 @@ class Round {
     mkdirSync(this.directory, { recursive: true })
   }
 
-  start(options) {
+  /** `threads` die at random moments where there are several. */
+  start({ threads = false, ...options }) {
     const { input, random } = this.context
     const parallelism = random.between(1, 4)
+    const workers = random.between(1, parallelism)
     return runEngine({
-      state: this.state, out: this.out, input, parallelism, workers: random.between(1, parallelism),
-      checkpointEvery: '200ms', ...options,
+      state: this.state, out: this.out, input, parallelism, workers, checkpointEvery: '200ms',
+      ...(threads && workers > 1 ? { failpoint: drawThreadDeath(random) } : {}), ...options,
     })
   }
 
@@ -134,6 +148,12 @@ function drawKill(random) {
     : { from: 'start', afterMs: random.between(0, LIVES_UP_TO_MS) }
 }
 
+/** A thread leaves, and the first ones that take its place do so again. */
+function drawThreadDeath(random) {
+  const step = THREAD_STEPS[random.between(0, THREAD_STEPS.length - 1)]
+  return `${step}=exit@${random.between(1, step === 'src.poll' ? 40 : 4)}x${random.between(1, 3)}`
+}
+
 /** Kills at random moments until the job has finished, again and again until there were enough. */
 async function randomKills(context, report) {
   const { random, kills, rate, log } = context
@@ -146,7 +166,8 @@ async function randomKills(context, report) {
       const enough = report.kills >= kills
       const kill = enough ? undefined : drawKill(random)
       const checkpointEvery = random.between(0, 1) === 0 ? '200ms' : '50ms'
-      const run = await round.start({ rate: enough ? 0 : rate, kill, checkpointEvery })
+      const run = await round.start({ rate: enough ? 0 : rate, kill, checkpointEvery, threads: !enough })
+      report.threadDeaths += run.threadDeaths
       if (run.killed) {
         report.kills += 1
         const moment = momentOf(round.state, round.out, before)
@@ -158,7 +179,7 @@ async function randomKills(context, report) {
       }
       break
     }
-    log(`round ${number}: ${report.kills} kills, ${report.lost} lost, ${report.duplicated} duplicated, ${report.wrong} wrong`)
+    log(`round ${number}: ${report.kills} kills, ${report.threadDeaths} threads lost, ${report.lost} lost, ${report.duplicated} duplicated, ${report.wrong} wrong`)
   }
 }
 
@@ -205,7 +226,7 @@ export async function soak({
   kills, steps, times, rows = 300_000, lastsMs = 16_000, failpointRows = 20_000, seed = 1, lanes = 2, log = () => {},
 }) {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-soak-'))
-  const report = { kills: 0, rounds: 0, lost: 0, duplicated: 0, wrong: 0, moments: {}, failpoints: {}, problems: [] }
+  const report = { kills: 0, threadDeaths: 0, rounds: 0, lost: 0, duplicated: 0, wrong: 0, moments: {}, failpoints: {}, problems: [] }
   const random = generator(seed)
   const contextOf = async (name, count) => {
     const input = join(directory, `${name}.jsonl`)
