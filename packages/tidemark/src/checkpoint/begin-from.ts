@@ -6,6 +6,8 @@
  *
  *   origin.json ─▶ job.json ─▶ epoch claimed ─▶ files copied ─▶ start of the epoch ─▶ manifest linked
  *
+ * With `claim` the savepoint becomes the directory's own, after origin.json (own-savepoint.ts).
+ *
  *   BF-1  `origin.json` is claimed by link() before anything else. From then on the directory begins with
  *         that state or not at all: a plain start is refused until it is there (RV-6).
  *   BF-2  Repeated with the same origin it goes on where it was cut short, and does nothing once the
@@ -14,41 +16,38 @@
  *         every term they name, so that garbage collection knows them.
  *   BF-4  What it carries for sinks stays the affair of the line it came from, also over several steps (SV-4).
  *   BF-5  Nothing is begun with state that was drained, of another job, or for other sources.
+ *   BF-6  Whether the savepoint is claimed is written down with what the directory begins from, and stays so: a
+ *         repetition that asks for a claim which was not made is refused, one that does not ask changes nothing.
  *
- * Source: Flink restore from savepoint, claim mode NO_CLAIM (rows A12, C13); decisions D5, D8.
+ * Source: Flink restore from savepoint, claim modes NO_CLAIM and CLAIM (rows A12, C13); decisions D5, D8.
  */
 import { isStreamError, type StreamError } from '../base/errors.ts'
-import { checkpointId, epoch, type CheckpointId, type Epoch } from '../base/ids.ts'
+import { epoch, type Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { Storage } from '../base/ports.ts'
-import { E055_FILE_MISSING } from '../base/storage-errors.ts'
 import { commitManifest, markCompleted } from './commit-manifest.ts'
 import { copyFiles } from './copy-files.ts'
-import { claim, encodeDocument, parseDocument } from './document.ts'
+import { claim, encodeDocument } from './document.ts'
 import { claimEpoch, newestHolder, requireMine, startEpoch, type EpochStart } from './epochs.ts'
 import { E046_FENCED } from './errors.ts'
-import { E118_OTHER_LINE, E158_DRAINED } from './errors-savepoint.ts'
+import { E118_OTHER_LINE, E158_DRAINED, E185_NOT_CLAIMABLE } from './errors-savepoint.ts'
 import { jobFile, originFile, temporaryName } from './layout.ts'
 import type { CheckpointOrigin, Manifest } from './manifest.ts'
 import { prepare, writeIdentity, type OpenOptions, type OpenPorts } from './open.ts'
-import { KnownDocuments, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
+import { readOrigin, type Origin } from './origin.ts'
+import { claimSavepoint, requireFree } from './own-savepoint.ts'
+import { KnownDocuments, newJobId, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
 import { checkIdentity, reachableManifests, startsOf } from './recover.ts'
 import { findRestorable, type Restorable } from './savepoint.ts'
-import { Shape } from './shape.ts'
 
-/** What `origin.json` says: of a savepoint the very checkpoint, of a state directory whatever is its newest. */
-interface Origin {
-  /** The path that was given, for messages and for a repetition after it is gone. */
-  readonly from: string
-  readonly jobId: string
-  readonly checkpoint: CheckpointId | null
+export interface BeginOptions extends Omit<OpenOptions, 'fresh' | 'from'> {
+  /** What is begun from is a savepoint, and becomes this directory's own. */
+  readonly claim?: boolean
 }
-
-export type BeginOptions = Omit<OpenOptions, 'fresh' | 'from'>
 
 const ATTEMPTS = 16
 
-/** `from`: absolute path. Throws E118, E154, E158, what an unfit checkpoint gives, or the error of the disk. */
+/** `from`: absolute path. Throws E118, E154, E158, E185, E186, what an unfit checkpoint gives, or the error of the disk. */
 export function* beginFrom(ports: OpenPorts, directory: string, from: string, options: BeginOptions): Io<void> {
   const { storage } = ports
   yield* prepare(ports, directory)
@@ -63,16 +62,28 @@ export function* beginFrom(ports: OpenPorts, directory: string, from: string, op
   const found = findRestorable(storage, from)
   const source = begun && there?.from === from ? yield* ifThere(found) : yield* found
   if (source === undefined) return
-  const wanted = originOf(source)
+  const wanted = originOf(source, options.claim === true ? newJobId(ports.random) : undefined)
   if (there !== undefined) requireSame(directory, wanted, there)
   if (begun) return
   requireFit(source, options)
+  if (wanted.claim !== undefined && source.kind !== 'savepoint') {
+    throw E185_NOT_CLAIMABLE({ path: from, problem: 'it is a state directory, the home of a job' })
+  }
+  yield* requireFree(storage, source.directory, there?.claim)
   if (there === undefined) {
     const at = { directory, temporary: temporaryName(0, 'origin', ports.random.uint32()), path: originFile(directory) }
     yield* claim(storage, at, encodeDocument('origin', wanted))
-    requireSame(directory, wanted, (yield* readOrigin(storage, directory)) as Origin)
   }
+  const { claim: token } = there ?? (yield* whatStands(storage, directory, wanted))
+  if (token !== undefined) yield* claimSavepoint(ports, source.directory, { token, directory })
   yield* bringIn(ports, directory, source, options)
+}
+
+/** Two starters of one command may have met: the origin that was linked first is that of both. */
+function* whatStands(storage: Storage, directory: string, wanted: Origin): Io<Origin> {
+  const there = (yield* readOrigin(storage, directory)) as Origin
+  requireSame(directory, wanted, there)
+  return there
 }
 
 /** Anything but the names that a lock and a pid leave: somebody has worked here. */
@@ -92,26 +103,19 @@ function* ifThere(find: Io<Restorable>): Io<Restorable | undefined> {
   }
 }
 
-function* readOrigin(storage: Storage, directory: string): Io<Origin | undefined> {
-  const path = originFile(directory)
-  let bytes: Uint8Array
-  try {
-    bytes = yield* storage.readWhole(path)
-  } catch (error) {
-    if (isStreamError(error) && error.code === E055_FILE_MISSING.definition.code) return undefined
-    throw error
-  }
-  const shape = new Shape(parseDocument('origin', bytes, path), path)
-  const checkpoint = shape.raw('checkpoint') === null ? null : checkpointId(shape.integer('checkpoint', 1))
-  return { from: shape.string('from'), jobId: shape.string('jobId'), checkpoint }
-}
+const originOf = ({ kind, directory, manifest: { jobId, checkpoint } }: Restorable, token?: string): Origin =>
+  ({
+    from: directory, jobId, checkpoint: kind === 'savepoint' ? checkpoint : null,
+    ...(token === undefined ? {} : { claim: token }),
+  })
 
-const originOf = ({ kind, directory, manifest: { jobId, checkpoint } }: Restorable): Origin =>
-  ({ from: directory, jobId, checkpoint: kind === 'savepoint' ? checkpoint : null })
-
+/** BF-2, BF-6. */
 function requireSame(directory: string, wanted: Origin, there: Origin): void {
-  if (wanted.jobId === there.jobId && wanted.checkpoint === there.checkpoint) return
-  throw E118_OTHER_LINE({ directory, from: wanted.from, begunFrom: there.from })
+  if (wanted.jobId !== there.jobId || wanted.checkpoint !== there.checkpoint) {
+    throw E118_OTHER_LINE({ directory, from: wanted.from, begunFrom: there.from })
+  }
+  if (wanted.claim === undefined || there.claim !== undefined) return
+  throw E185_NOT_CLAIMABLE({ path: wanted.from, problem: `${directory} began with a copy of it` })
 }
 
 /** BF-5. */

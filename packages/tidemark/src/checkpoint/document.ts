@@ -19,7 +19,7 @@ import type { Io } from '../base/io.ts'
 import type { Storage } from '../base/ports.ts'
 import { E050_DOCUMENT_DAMAGED, E059_NEWER_FORMAT } from './errors.ts'
 
-export type DocumentKind = 'job' | 'epoch' | 'start' | 'manifest' | 'mark' | 'origin' | 'savepoint'
+export type DocumentKind = 'job' | 'epoch' | 'start' | 'manifest' | 'mark' | 'origin' | 'savepoint' | 'claim'
 export const FORMAT_VERSION = 1
 
 const HEADER = /^TIDEMARK ([a-z]+) ([1-9][0-9]{0,6}) ([0-9a-f]{8}) (0|[1-9][0-9]{0,9})\n/

@@ -1,4 +1,4 @@
-/** Errors of savepoints (E116, E117), of beginning from one (E118, E119, E154, E158, E159), of stopping (E155). */
+/** Errors of savepoints (E116, E117), of beginning from one (E118, E119, E154, E158, E159, E185, E186), of stopping (E155). */
 import { defineError } from '../base/errors.ts'
 
 export const E116_SAVEPOINT_FAILED = defineError<{ path: string; problem: string }>({
@@ -75,5 +75,25 @@ export const E159_OUTPUT_ELSEWHERE = defineError<{
   fix: (d) => [
     'run the old job once with its own state directory and stop it: that commits everything',
     `write to ${d.stored}: what is committed already is recognised`,
+  ],
+})
+
+export const E185_NOT_CLAIMABLE = defineError<{ path: string; problem: string }>({
+  code: 'E185', kind: 'usage', retryable: false, title: 'This cannot be claimed',
+  what: (d) => `${d.path} cannot become the job's own: ${d.problem}.`,
+  why: () => 'What a job has claimed it removes when it is not needed any more.',
+  fix: () => [
+    'leave --claim away: what is begun from is then copied and stays as it is',
+    'to give up a state directory, take a savepoint of it and claim that',
+  ],
+})
+
+export const E186_OTHER_OWNER = defineError<{ path: string; owner: string }>({
+  code: 'E186', kind: 'state', retryable: false, title: 'The savepoint belongs to another job',
+  what: (d) => `${d.path} was claimed by the job of ${d.owner}, which removes it.`,
+  why: () => 'It may go at any moment, also while it is being copied.',
+  fix: (d) => [
+    `begin from what that job has now: --from ${d.owner}`,
+    `if that job never was, or is gone: remove ${d.path}/claimed.json`,
   ],
 })

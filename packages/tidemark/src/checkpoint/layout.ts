@@ -17,6 +17,7 @@
  *   SAVEPOINT/savepoint.json                  says that the savepoint is whole; claimed by link(), last
  *   SAVEPOINT/checkpoints/…                   one checkpoint, named as in a state directory
  *   SAVEPOINT/.taking                         somebody writes here, or died while doing so
+ *   SAVEPOINT/claimed.json                    it belongs to the job that began from it
  *
  * Called by everything in checkpoint/.
  *
@@ -32,6 +33,7 @@ export const jobFile = (dir: string): string => `${dir}/job.json`
 export const ORIGIN_FILE = 'origin.json'
 export const originFile = (dir: string): string => `${dir}/${ORIGIN_FILE}`
 export const savepointFile = (dir: string): string => `${dir}/savepoint.json`
+export const claimedFile = (dir: string): string => `${dir}/claimed.json`
 export const takingFile = (dir: string): string => `${dir}/.taking`
 export const epochsDirectory = (dir: string): string => `${dir}/epochs`
 export const epochFile = (dir: string, n: number): string => `${dir}/epochs/${n}.json`

@@ -61,9 +61,8 @@ const run = buildCommand<RunFlags, [string], CliContext>({
       config: CONFIG,
       fresh: off('start empty although there are checkpoints'),
       from: optional('path', 'begin an empty state directory with a savepoint, or with another state directory'),
-      copy: {
-        kind: 'boolean', default: true, withNegated: false, brief: 'with --from: what is begun from is only read (the default)',
-      },
+      copy: off('with --from: what is begun from is only read, which is the default'),
+      claim: off('with --from: the savepoint becomes the job\'s own, which removes it when it is not needed any more'),
       allowDropped: ALLOW_DROPPED,
       takeOver: off('take the state directory from a process that holds it but is stopped'),
       json: off('events as JSON lines; the last one is the outcome'),

@@ -66,20 +66,29 @@ export const rescale = buildCommand<RescaleFlags, [string], CliContext>({
   parameters: {
     positional: only(DIRECTORY),
     flags: {
-      to: { kind: 'parsed', parse: parseCount, placeholder: 'n', brief: 'parallelism of the next start' },
+      to: { kind: 'parsed', parse: parseCount, placeholder: 'n', brief: 'parallelism of the next start, or of the running job' },
       at: AT,
+      live: off('change it now: the running job takes a last checkpoint and goes on from it'),
       json: JSON_FLAG,
     },
   },
   docs: {
-    brief: 'say what a start at another parallelism would move, without doing it',
+    brief: 'say what another parallelism would move; with --live the running job changes to it',
     fullDescription: `Reads one checkpoint and says, operator by operator, what would move to another subtask and what would stay,
 which subtask would be the largest, and how long reading it takes. Nothing is changed: a start with another
 --parallelism does it.
 
+With --live the running job does it: it takes a last checkpoint, commits its output and goes on from there with new
+subtasks, in the same process. If the checkpoint fails the job goes on as it was. The next start has the parallelism
+of its own command line again.
+
 Examples
   tidemark rescale .tidemark/flights --to 8
-  tidemark rescale .tidemark/flights#@before-deploy --to 8 --json`,
+  tidemark rescale .tidemark/flights#@before-deploy --to 8 --json
+  tidemark rescale .tidemark/flights --to 8 --live
+
+Exit codes with --live
+  0 done; 3 it goes on as it was; 5 nobody runs it; 8 its process does not answer.`,
   },
 })
 

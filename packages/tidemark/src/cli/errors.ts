@@ -45,7 +45,7 @@ export const E095_COMMAND_LINE = defineError<{ problem: string; hints: readonly 
 
 export const E157_NOBODY_RUNS = defineError<{ directory: string }>({
   code: 'E157', kind: 'not-found', retryable: false, title: 'Nobody runs this job',
-  what: (d) => `No process runs the job of ${d.directory}: there is nothing to stop.`,
+  what: (d) => `No process runs the job of ${d.directory}.`,
   fix: () => ['see what it has: tidemark checkpoint list DIR', 'for a copy of its state: tidemark savepoint DIR'],
 })
 

@@ -33,7 +33,7 @@ ${bold('Commands')}
                         ${dim('tidemark checkpoint label .tidemark/flights latest before-deploy')}
   checkpoint prune      remove old ones, gc what nothing needs any more; --dry-run says what and why
                         ${dim('tidemark checkpoint prune .tidemark/flights --keep 3 --dry-run')}
-  rescale <dir>         say what another parallelism would move, without doing it
+  rescale <dir>         say what another parallelism would move; --live changes it while the job runs
                         ${dim('tidemark rescale .tidemark/flights --to 8')}
   state list            list operators and their states
                         ${dim('tidemark state list .tidemark/flights')}

@@ -72,6 +72,10 @@ export function eventLine(event: JobEvent, terminal: Terminal): string | undefin
       return `  ${warn} failed${where}: ${code} ${what}\n    ` +
         `restart ${event.attempt} ${wait}, everyone back to the last checkpoint`
     }
+    case 'rescaled': {
+      const threads = event.workers > 1 ? ` on ${event.workers} threads` : ''
+      return `  ${terminal.style('green', '➜')} parallelism ${event.from} → ${event.to}${threads}, from checkpoint #${event.checkpoint} on`
+    }
     default:
       return undefined
   }

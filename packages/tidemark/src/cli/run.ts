@@ -32,8 +32,10 @@ export interface RunFlags {
   readonly config?: readonly string[]
   readonly fresh: boolean
   readonly from?: string
-  /** The one claim mode there is: what is begun from stays as it is. */
+  /** What is begun from stays as it is; so without either of the two. */
   readonly copy: boolean
+  /** The savepoint becomes the job's own. */
+  readonly claim: boolean
   readonly allowDropped?: readonly string[]
   readonly takeOver: boolean
   readonly json: boolean
@@ -44,6 +46,12 @@ export async function runCommand(file: string, flags: RunFlags, terminal: Termin
   if (flags.from !== undefined && flags.fresh) {
     throw E095_COMMAND_LINE({
       problem: '--from and --fresh exclude each other.', hints: ['--from begins with state, --fresh without any'],
+    })
+  }
+  if (flags.claim && (flags.copy || flags.from === undefined)) {
+    throw E095_COMMAND_LINE({
+      problem: flags.copy ? '--claim and --copy exclude each other.' : '--claim is for what --from names.',
+      hints: ['--from PATH --claim makes a savepoint the job\'s own, --from PATH alone copies it'],
     })
   }
   let pidFile: PidFile | undefined
@@ -82,7 +90,7 @@ async function runToEnd(run: Run): Promise<ExitCode> {
   const startedMs = performance.now()
   const handle = startJob(job, {
     stateDirectory, config, fresh: flags.fresh, takeOver: flags.takeOver,
-    ...(flags.from === undefined ? {} : { from: flags.from }),
+    ...(flags.from === undefined ? {} : { from: flags.from, claim: flags.claim }),
     ...(flags.allowDropped === undefined ? {} : { allowDropped: flags.allowDropped }),
     ...(flags.parallelism === undefined ? {} : { parallelism: flags.parallelism }),
     workers: flags.workers ?? 1,

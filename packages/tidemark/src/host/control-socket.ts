@@ -1,11 +1,12 @@
 /**
- * The running process takes orders: take a savepoint, stop. A unix socket in the state directory, and a token.
+ * The running process takes orders: take a savepoint, stop, change the parallelism. A unix socket in the state directory, and a token.
  *
  * Looking is open to whoever may connect (metrics-socket.ts); whatever changes something needs the token that
  * this process wrote into the state directory, readable by its owner alone. Each connection carries one order,
  * a JSON line, and gets one JSON line when it is carried out.
  *
  *   {"token":"…","order":"savepoint","to":"/abs"}   {"token":"…","order":"stop","drain":false,"savepoint":"/abs"}
+ *   {"token":"…","order":"rescale","to":4}
  *
  *   OR-1  Nothing is done for an order whose token is not exactly that of this process; the token is new with
  *         each process, and comparing it takes the same time whatever was given.
@@ -27,6 +28,7 @@ import { SocketPath } from './socket-path.ts'
 export type Order =
   | { readonly order: 'savepoint'; readonly to: string }
   | { readonly order: 'stop'; readonly drain: boolean; readonly savepoint?: string }
+  | { readonly order: 'rescale'; readonly to: number }
 
 export interface SavepointReport {
   readonly path: string
@@ -45,6 +47,17 @@ export type OrderAnswer =
       readonly savepoint?: SavepointReport
       /** The job has stopped, but the savepoint was not written. */
       readonly savepointError?: ErrorReport
+    }
+  | {
+      readonly kind: 'rescaled'
+      /** The same as `to`: it had that parallelism, and nothing was done. */
+      readonly from: number
+      readonly to: number
+      readonly workers: number
+      /** That it went on from. */
+      readonly checkpoint?: number
+      /** From the order until the new subtasks ran; the input was read on meanwhile up to the last checkpoint. */
+      readonly tookMs: number
     }
   | { readonly kind: 'failed'; readonly error: ErrorReport }
 
@@ -185,6 +198,7 @@ function parseOrder(line: string, token: string): Order {
     throw E156_ORDER_REFUSED({ problem: 'its token is not that of the running process' })
   }
   const { order, to, drain, savepoint } = given
+  if (order === 'rescale' && Number.isSafeInteger(to)) return { order, to: to as number }
   if (order === 'savepoint' && isPath(to)) return { order, to }
   if (order === 'stop' && typeof drain === 'boolean' && (savepoint === undefined || isPath(savepoint))) {
     return { order, drain, ...(savepoint === undefined ? {} : { savepoint }) }

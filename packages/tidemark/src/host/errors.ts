@@ -24,6 +24,19 @@ export const E156_ORDER_REFUSED = defineError<{ problem: string }>({
   ],
 })
 
+export const E184_NOT_RESCALED = defineError<{ to: number; problem: string }>({
+  code: 'E184',
+  kind: 'job',
+  retryable: true,
+  title: 'The parallelism was not changed',
+  what: (d) => `The job was not moved to parallelism ${d.to}: ${d.problem}.`,
+  why: () => 'It is moved by a complete last checkpoint, from which it goes on. Without one it goes on as it was.',
+  fix: (d) => [
+    `once it runs undisturbed, again: tidemark rescale DIR --to ${d.to} --live`,
+    `or stop it and start it with --parallelism ${d.to}`,
+  ],
+})
+
 /** What escaped: an error that explains itself, or a broken invariant of ours. */
 export function engineError(thrown: unknown): StreamError {
   return isStreamError(thrown) ? thrown : E084_ENGINE_BROKEN({ thrown: describeThrown(thrown) }, { cause: thrown })

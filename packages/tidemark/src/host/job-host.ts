@@ -1,4 +1,4 @@
-/** What runs a job, in this thread or in several: made by run.ts, which shows it to users. */
+/** What runs a job, in this thread or in several: made by run.ts, and followed by another one in live-rescale.ts. */
 import type { Log, Probe, Storage } from '../base/ports.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
@@ -9,10 +9,14 @@ import type { HostSample } from './host-meter.ts'
 import type { PrintLine } from './print-hub.ts'
 
 export interface JobHost {
+  /** What takes its time before `start` may begin now: threads load the job file. */
+  prepare?(): void
   start(): void
   stop(request?: StopRequest): void
   savepoint(path: string, done: (outcome: SavepointOutcome) => void): void
   cancel(): void
+  /** After its end: when the last of its threads is gone. Undefined: it had none of its own. */
+  gone?(): Promise<void>
   readonly restarts: number
   /** Records since the job began; late and invalid ones since this process began. */
   counts(): DeploymentCounts
@@ -22,7 +26,7 @@ export interface JobHost {
 }
 
 export interface JobHostInit
-  extends Pick<SupervisorInit, 'allowDropped' | 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
+  extends Pick<SupervisorInit, 'allowDropped' | 'claim' | 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
   readonly graph: JobGraph
   readonly storage: Storage
   readonly directory: string

@@ -14,7 +14,6 @@ import { toJobGraph } from '../graph/chaining.ts'
 import { safetyOf, type Safety } from '../graph/explain.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
-import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { JobEnd } from '../job/job-supervisor.ts'
 import type { StopOutcome } from '../job/stop.ts'
 import { SAMPLE_SCHEMA, type JobSample } from '../observe/job-sample.ts'
@@ -23,9 +22,11 @@ import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { failpoints } from './failpoints.ts'
 import { InProcessHost } from './in-process.ts'
 import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
+import { RescalableHost, type Rescaled, type RescaleOutcome } from './live-rescale.ts'
 import type { JobAddress } from './load/load-job.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { nodeStorage } from './node-storage.ts'
+import { rescaleAnswer, savepointAnswer, stopAnswer } from './order-answers.ts'
 import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
 import type { PrintLine } from './print-hub.ts'
 import { engineError, E156_ORDER_REFUSED } from './errors.ts'
@@ -55,6 +56,11 @@ export interface RunOptions {
    */
   readonly from?: string
   /**
+   * The savepoint of `from` becomes the job's own: nobody else begins from it any more, and it is removed once a
+   * checkpoint of the job has completed (Flink's CLAIM). E185 on a state directory, E186 if it has an owner.
+   */
+  readonly claim?: boolean
+  /**
    * Operators (`name`) and states (`operator/state`) of the checkpoint that the job has no use for any more. What is
    * not named is never dropped (E031, E137).
    */
@@ -78,6 +84,8 @@ export type JobEvent =
   | { readonly kind: 'checkpoint'; readonly id: number; readonly tookMs: number; readonly bytes: number }
   | { readonly kind: 'checkpoint-failed'; readonly id: number; readonly reason: string; readonly error?: ErrorReport }
   | { readonly kind: 'restarting'; readonly attempt: number; readonly delayMs: number; readonly error: ErrorReport }
+  /** It runs at another parallelism from here on. */
+  | ({ readonly kind: 'rescaled' } & Rescaled)
 
 export interface RunCounts {
   readonly recordsIn: number
@@ -94,6 +102,8 @@ export interface JobStatus extends RunCounts {
   readonly watermark?: number
   readonly lastCheckpoint?: { readonly id: number; readonly atMs: number; readonly tookMs: number }
   readonly restarts: number
+  /** Of the attempt that runs. */
+  readonly parallelism: number
 }
 
 export type RunOutcome =
@@ -116,6 +126,12 @@ export interface JobHandle {
   stopWith(request: { readonly drain?: boolean; readonly savepoint?: string }): Promise<OrderAnswer>
   /** A completed checkpoint, copied into the new directory `path` once its output is committed; the job goes on. */
   savepoint(path: string): Promise<OrderAnswer>
+  /**
+   * Changes the parallelism while the job runs (live-rescale.ts): a last checkpoint, and new subtasks that go on from
+   * it, in the same process. Threads: as `workers` allows. If it fails the job goes on as it was (E184; E008 and E033
+   * for what no job can have).
+   */
+  rescale(parallelism: number): Promise<OrderAnswer>
   /** At once; the next start goes on from the last checkpoint. */
   cancel(): void
   status(): JobStatus
@@ -130,21 +146,23 @@ export interface JobHandle {
 export function startJob(job: Job, options: RunOptions = {}): JobHandle {
   const { graph: built } = buildGraph(job, { config: options.config ?? {} })
   const logical = withEngineSettings(built, options.config ?? {})
-  const graph = toJobGraph(logical, options.parallelism === undefined ? {} : { parallelism: options.parallelism })
+  const graphAt = (parallelism: number | undefined): JobGraph =>
+    toJobGraph(logical, parallelism === undefined ? {} : { parallelism })
   const { workers = 1 } = options
   if (workers > 1 && options.module === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'module' })
   if (workers > 1 && options.stateDirectory === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'state' })
-  return new Run(graph, options)
+  return new Run(graphAt, options)
 }
 
 class Run implements JobHandle {
   readonly done: Promise<RunOutcome>
   readonly #options: RunOptions
   readonly #graph: JobGraph
+  readonly #graphAt: (parallelism: number) => JobGraph
   readonly #storage: Storage
   readonly #directory: string
   #settle: (outcome: RunOutcome) => void = () => {}
-  #host: JobHost | undefined
+  #host: RescalableHost | undefined
   #lock: DirectoryLock | undefined
   #phase: JobStatus['phase'] = 'starting'
   #lastCheckpoint: JobStatus['lastCheckpoint']
@@ -156,8 +174,9 @@ class Run implements JobHandle {
   #setFree: () => void = () => {}
   readonly #begunMs = performance.now()
 
-  constructor(graph: JobGraph, options: RunOptions) {
-    this.#graph = graph
+  constructor(graphAt: (parallelism: number | undefined) => JobGraph, options: RunOptions) {
+    this.#graphAt = graphAt
+    const graph = this.#graph = graphAt(options.parallelism)
     this.#options = options
     const { stateDirectory } = options
     this.#storage = stateDirectory === undefined ? new MemoryStorage() : nodeStorage()
@@ -189,6 +208,10 @@ class Run implements JobHandle {
     return this.#carryOut({ order: 'savepoint', to: resolve(path) })
   }
 
+  rescale(parallelism: number): Promise<OrderAnswer> {
+    return this.#carryOut({ order: 'rescale', to: parallelism })
+  }
+
   async #carryOut(order: Order): Promise<OrderAnswer> {
     const host = this.#host
     if (host === undefined || this.#phase === 'ended') {
@@ -197,6 +220,11 @@ class Run implements JobHandle {
     }
     if (order.order === 'savepoint') {
       return savepointAnswer(await new Promise((done) => host.savepoint(order.to, done)))
+    }
+    if (order.order === 'rescale') {
+      const beganMs = performance.now()
+      const outcome = await new Promise<RescaleOutcome>((done) => host.rescale(order.to, done))
+      return rescaleAnswer(outcome, host.sample().workers, performance.now() - beganMs)
     }
     const { drain, savepoint } = order
     if (this.#phase === 'running') this.#phase = 'stopping'
@@ -219,6 +247,7 @@ class Run implements JobHandle {
       ...counts,
       phase: this.#phase,
       restarts: this.#host?.restarts ?? 0,
+      parallelism: this.#host?.parallelism ?? this.#graph.parallelism,
       ...(this.#total === undefined ? {} : { total: this.#total }),
       ...(watermark === undefined ? {} : { watermark }),
       ...(this.#lastCheckpoint === undefined ? {} : { lastCheckpoint: this.#lastCheckpoint }),
@@ -226,7 +255,7 @@ class Run implements JobHandle {
   }
 
   metrics(): JobSample {
-    const { phase, restarts, recordsIn, recordsOut, late, invalid } = this.status()
+    const { phase, restarts, parallelism, recordsIn, recordsOut, late, invalid } = this.status()
     return {
       schema: SAMPLE_SCHEMA,
       job: this.#graph.logical.job,
@@ -235,7 +264,7 @@ class Run implements JobHandle {
       phase,
       atMs: Date.now(),
       uptimeMs: performance.now() - this.#begunMs,
-      restarts, recordsIn, recordsOut, late, invalid,
+      parallelism, restarts, recordsIn, recordsOut, late, invalid,
       ...(this.#host?.sample() ?? { workers: 1, checkpoint: { completed: 0, failed: 0 }, vertices: [] }),
     }
   }
@@ -268,13 +297,15 @@ class Run implements JobHandle {
       await this.#release()
       return
     }
-    const host = await this.#hostFor({
+    const make = await this.#hosts()
+    if (this.#hasEnded()) return
+    const first: JobHostInit = {
       graph: this.#graph,
       storage: this.#storage,
       directory: this.#directory,
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
-      ...(this.#options.from === undefined ? {} : { from: resolve(this.#options.from) }),
+      ...(this.#options.from === undefined ? {} : { from: resolve(this.#options.from), claim: this.#options.claim ?? false }),
       ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,
       print,
@@ -308,8 +339,10 @@ class Run implements JobHandle {
       },
       onEnd: (end) => this.#finish(this.#outcomeOf(end)),
       onBroken: (error) => this.#finish({ kind: 'failed', error: engineError(error) }),
+    }
+    const host = new RescalableHost({
+      host: first, make, graphAt: this.#graphAt, onRescaled: (rescaled) => onEvent({ kind: 'rescaled', ...rescaled }),
     })
-    if (this.#hasEnded()) return
     this.#host = host
     host.start()
     if (this.#phase === 'stopping') host.stop()
@@ -320,15 +353,19 @@ class Run implements JobHandle {
     return this.#phase === 'ended'
   }
 
-  async #hostFor(init: JobHostInit): Promise<JobHost> {
-    const { module: address, config = {} } = this.#options
-    const workers = Math.min(this.#options.workers ?? 1, this.#graph.parallelism)
-    if (workers === 1 || address === undefined) return new InProcessHost(init)
+  /** How a host is made for the parallelism of its graph. */
+  async #hosts(): Promise<(init: JobHostInit) => JobHost> {
+    const { module: address, config = {}, workers: most = 1 } = this.#options
+    if (most === 1 || address === undefined) return (init) => new InProcessHost(init)
     const { WorkersHost } = await import('./workers/workers-host.ts')
-    return new WorkersHost({
-      ...init, workers, address, config, failpoints: process.env['TIDEMARK_FAILPOINTS'],
-      heartbeatTimeoutMs: heartbeatTimeoutMs(config),
-    })
+    return (init) => {
+      const workers = Math.min(most, init.graph.parallelism)
+      if (workers === 1) return new InProcessHost(init)
+      return new WorkersHost({
+        ...init, workers, address, config, failpoints: process.env['TIDEMARK_FAILPOINTS'],
+        heartbeatTimeoutMs: heartbeatTimeoutMs(config),
+      })
+    }
   }
 
   /** How much there is to read, for the progress bar; nothing depends on it. */
@@ -388,24 +425,6 @@ class Run implements JobHandle {
 }
 
 const drainedOf = ({ drained }: { readonly drained: boolean }): { drained?: true } => (drained ? { drained } : {})
-
-function savepointAnswer(outcome: SavepointOutcome): OrderAnswer {
-  if (outcome.kind === 'failed') return { kind: 'failed', error: reportOf(outcome.error) }
-  const { path, checkpoint, bytes } = outcome.savepoint
-  return { kind: 'savepoint', savepoint: { path, checkpoint, bytes } }
-}
-
-function stopAnswer(outcome: StopOutcome): OrderAnswer {
-  if (outcome.kind === 'failed') return { kind: 'failed', error: reportOf(outcome.error) }
-  const { checkpoint, finished, savepoint } = outcome
-  const taken = savepoint === undefined ? undefined : savepointAnswer(savepoint)
-  return {
-    kind: 'stopped', finished,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-    ...(taken?.kind === 'savepoint' ? { savepoint: taken.savepoint } : {}),
-    ...(taken?.kind === 'failed' ? { savepointError: taken.error } : {}),
-  }
-}
 
 const printPlain: PrintLine = (_operator, _subtask, text, replayed) => {
   process.stdout.write(`${text}${replayed ? '  ↻' : ''}\n`)

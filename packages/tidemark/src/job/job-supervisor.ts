@@ -29,12 +29,13 @@ import { beginFrom } from '../checkpoint/begin-from.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
 import { asTerm, requireMine } from '../checkpoint/epochs.ts'
-import { E116_SAVEPOINT_FAILED, E155_NOT_STOPPED } from '../checkpoint/errors-savepoint.ts'
+import { E116_SAVEPOINT_FAILED } from '../checkpoint/errors-savepoint.ts'
 import { compareStates, problemOf } from '../checkpoint/evolution/compare.ts'
 import { CheckpointFiles } from '../checkpoint/files.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { Manifest } from '../checkpoint/manifest.ts'
 import { openDirectory, type OpenedDirectory } from '../checkpoint/open.ts'
+import { giveBackSavepoint } from '../checkpoint/own-savepoint.ts'
 import { committedCheckpoint } from '../checkpoint/savepoint.ts'
 import { claimTarget, releaseTarget, writeSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
@@ -42,12 +43,13 @@ import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
 import { formerNamesOf, resourcesOf } from '../graph/resources.ts'
 import type { SinkContext } from '../graph/sink.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
+import { ClaimedSavepoint } from './claimed-savepoint.ts'
 import { E083_JOB_BROKEN } from './errors.ts'
 import { JobAttempt, type AttemptEnd, type Deployed } from './job-attempt.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
 import { ownState, settle } from './settle.ts'
-import { isPassing, whyFailed, type StopRequest } from './stop.ts'
+import { isPassing, refusalOf, whyFailed, type StopRequest } from './stop.ts'
 
 /** A stop that a signal asked for is tried again after this long. */
 const STOP_AGAIN_MS = 500
@@ -77,6 +79,8 @@ export interface SupervisorInit {
   readonly fresh: boolean
   /** Absolute path of a savepoint or of another state directory: begin there (checkpoint/begin-from.ts). */
   readonly from?: string
+  /** It is a savepoint and becomes the job's own (checkpoint/own-savepoint.ts). */
+  readonly claim?: boolean
   /** Operators (`name`) and states (`operator/state`) of the checkpoint that may be dropped. */
   readonly allowDropped?: readonly string[]
   deploy(init: DeployInit): Deployed
@@ -92,6 +96,7 @@ type Writer = Pick<OpenedDirectory, 'jobId' | 'epoch'>
 
 export class JobSupervisor {
   readonly #init: SupervisorInit
+  readonly #claimed: ClaimedSavepoint
   #attempt: JobAttempt | undefined
   #timer: TimerHandle | undefined
   #restarts = 0
@@ -105,6 +110,7 @@ export class JobSupervisor {
 
   constructor(init: SupervisorInit) {
     this.#init = init
+    this.#claimed = new ClaimedSavepoint(init.ports, init.directory)
     this.#fresh = init.fresh
   }
 
@@ -125,7 +131,7 @@ export class JobSupervisor {
     const { answer, savepoint } = request
     if (this.#ended || this.#stopping !== undefined) {
       if (answer === undefined) this.#insist = true
-      answer?.({ kind: 'failed', error: E155_NOT_STOPPED({ problem: 'it is stopping already' }) })
+      answer?.({ kind: 'failed', error: refusalOf(request, 'it is stopping already') })
       return
     }
     this.#insist = answer === undefined
@@ -186,7 +192,7 @@ export class JobSupervisor {
     if (request === undefined) return
     this.#stopping = undefined
     const { storage } = this.#init.ports
-    const tell = (): void => request.answer?.({ kind: 'failed', error: E155_NOT_STOPPED({ problem }, { cause }) })
+    const tell = (): void => request.answer?.({ kind: 'failed', error: refusalOf(request, problem, cause) })
     if (request.savepoint === undefined) tell()
     else start(releaseTarget(storage, request.savepoint), tell)
   }
@@ -210,19 +216,22 @@ export class JobSupervisor {
   }
 
   *#prepare(): Io<{ opened: OpenedDirectory; restored: RestoredJob } | undefined> {
-    const { ports, directory, graph, engine, pid, host, from } = this.#init
+    const { ports, directory, graph, engine, pid, host, from, claim = false } = this.#init
     const resources = resourcesOf(graph.logical).map(({ operator, kind, resource }) => ({
       operator, resource, role: kind,
     }))
     const formerNames = formerNamesOf(graph.logical)
     const options = { job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, formerNames, engine, pid, host }
-    if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, options)
+    if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, { ...options, claim })
     this.#begun = true
+    if (this.#fresh) yield* giveBackSavepoint(ports.storage, directory)
     const outcome = yield* openDirectory(ports, directory, { ...options, fresh: this.#fresh })
     if (outcome.kind === 'refused') throw outcome.error
     if (outcome.kind === 'already-finished') {
       // The process that finished may have died before its last staged names were gone.
       yield* this.#tidyUp(outcome.manifest)
+      this.#claimed.onCompleted()
+      yield* this.#claimed.settled()
       const { checkpoint, drained = false } = outcome.manifest
       this.#end({ kind: 'already-finished', checkpoint, drained })
       return undefined
@@ -289,6 +298,7 @@ export class JobSupervisor {
         }),
       onCheckpoint: (checkpoint) => {
         this.#restarts = 0
+        this.#claimed.onCompleted()
         this.#init.onCheckpoint(checkpoint)
       },
       onCheckpointFailed: (id, reason, error) => this.#init.onCheckpointFailed(id, reason, error),
@@ -318,6 +328,7 @@ export class JobSupervisor {
 
   *#leave(opened: OpenedDirectory, end: Exclude<AttemptEnd, { kind: 'failed' }>): Io<SavepointOutcome | undefined> {
     yield* this.#tidyUp(opened)
+    yield* this.#claimed.settled()
     const path = this.#stopping?.savepoint
     if (path === undefined) return undefined
     const { ports, engine } = this.#init

@@ -1,10 +1,12 @@
 /**
  * What it means to stop a job, as data: asked for, and come to.
  *
- * Made by signals and by `tidemark stop`; carried out by the supervisor.
+ * Made by signals, by `tidemark stop` and by a change of the parallelism (host/live-rescale.ts); carried out by the
+ * supervisor.
  */
 import type { StreamError } from '../base/errors.ts'
 import type { CheckpointId } from '../base/ids.ts'
+import { E155_NOT_STOPPED } from '../checkpoint/errors-savepoint.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import type { RequestOutcome } from '../checkpoint/request-decider.ts'
 
@@ -13,6 +15,8 @@ export interface StopRequest {
   readonly drain?: boolean
   /** Absolute path for a savepoint of the last checkpoint. */
   readonly savepoint?: string
+  /** How it is said that the job goes on; E155 if nothing else is. */
+  readonly refusal?: (details: { readonly problem: string }, options: { readonly cause?: StreamError }) => StreamError
   /** Who asked is answered; without it (a signal) stopping is tried until it works. */
   readonly answer?: (outcome: StopOutcome) => void
 }
@@ -36,3 +40,7 @@ export const isPassing = ({ reason }: Failed): boolean => reason === 'not-ready'
 
 export const whyFailed = ({ reason, error }: Failed): string =>
   `its last checkpoint did not complete (${reason})${error === undefined ? '' : `: ${error.message}`}`
+
+/** In the words of who asked. */
+export const refusalOf = ({ refusal = E155_NOT_STOPPED }: StopRequest, problem: string, cause?: StreamError): StreamError =>
+  refusal({ problem }, cause === undefined ? {} : { cause })

@@ -56,6 +56,8 @@ export interface JobSample {
   /** Since the process began to run the job. */
   readonly uptimeMs: number
   readonly workers: number
+  /** That the job runs at; undefined: of a process that did not say it yet. */
+  readonly parallelism?: number
   readonly restarts: number
   /** Records since the job began; late and invalid ones since the process did. */
   readonly recordsIn: number

@@ -63,6 +63,7 @@ export class WorkerPool {
   #watch: NodeJS.Timeout | undefined
   #requests = 0
   #closed = false
+  readonly #leaving: Promise<unknown>[] = []
 
   constructor(init: WorkerPoolInit) {
     this.#init = init
@@ -94,11 +95,15 @@ export class WorkerPool {
     })
   }
 
-  close(): void {
+  /** Settles when all of them are gone. */
+  close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#watch)
-    for (const thread of [...this.#threads.splice(0), this.#spare]) if (thread !== undefined) void thread.worker.terminate()
+    for (const thread of [...this.#threads.splice(0), this.#spare]) {
+      if (thread !== undefined) this.#leaving.push(thread.worker.terminate())
+    }
     this.#spare = undefined
+    return Promise.all(this.#leaving).then(() => {})
   }
 
   #start(index: number): Thread {

@@ -52,6 +52,7 @@ export class WorkersHost implements JobHost {
   readonly #prints: PrintHub
   #current: { readonly term: Epoch; readonly fromSubtask: DeployInit['fromSubtask'] } | undefined
   #past = { late: 0, invalid: 0 }
+  #gone = Promise.resolve()
   /** A worker that could not build the graph, before there was an attempt to fail. */
   #refused: { readonly worker: number; readonly error: StreamError } | undefined
 
@@ -78,7 +79,7 @@ export class WorkersHost implements JobHost {
     this.#supervisor = new JobSupervisor(this.#meter.watching({
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
-      ...(init.from === undefined ? {} : { from: init.from }),
+      ...(init.from === undefined ? {} : { from: init.from, claim: init.claim ?? false }),
       ...(init.allowDropped === undefined ? {} : { allowDropped: init.allowDropped }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,
@@ -88,6 +89,10 @@ export class WorkersHost implements JobHost {
       },
       deploy: (deploy) => this.#deploy(deploy),
     }))
+  }
+
+  prepare(): void {
+    this.#pool.fill()
   }
 
   start(): void {
@@ -107,6 +112,10 @@ export class WorkersHost implements JobHost {
   cancel(): void {
     this.#supervisor.cancel()
     this.#close()
+  }
+
+  gone(): Promise<void> {
+    return this.#gone
   }
 
   get restarts(): number {
@@ -226,7 +235,7 @@ export class WorkersHost implements JobHost {
 
   #close(): void {
     this.#loop.stop()
-    this.#pool.close()
+    this.#gone = this.#pool.close()
   }
 
   #subtasksOf(worker: number): string {
