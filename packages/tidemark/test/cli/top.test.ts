@@ -45,7 +45,7 @@ describe('tidemark top', () => {
       runCli(['top', place.state, '--interval', '300ms']), runCli(['top', place.state, '--json', '--once', '--interval', '300ms']),
     ])
     expect([text.exitCode, json.exitCode, text.stderr, json.stderr]).toEqual([0, 0, '', ''])
-    expect(text.stdout).toMatch(/^endless · running .* process [0-9]+\n/)
+    expect(text.stdout).toMatch(/^endless · running .* process [0-9]+ · parallelism 2\n/)
     expect(text.stdout).toMatch(/^checkpoint #[0-9]+ .* ago · /m)
     expect(text.stdout).toMatch(/^numbers\[0\] +[█▒░]{10} +[0-9]+ %/m)
     expect(text.stdout).toMatch(/^per-second\[1\] +[█▒░]{10} +[0-9]+ %/m)
