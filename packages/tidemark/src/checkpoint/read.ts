@@ -7,6 +7,8 @@
  *   RD-3  Names are listed anew each time. A document that was read whole is not read again by the same
  *         writer: its name is claimed once and its bytes never change. A number that was collected is
  *         below a newer checkpoint, so that what is kept of it decides nothing.
+ *   RD-4  What was read or written is forgotten only if a listing lacks its name and holds a higher number: one that
+ *         completed while the listing was made, or since then, may not be in it, and the next increment needs it.
  *
  * Source: decisions D5, D7; Flink DefaultCompletedCheckpointStoreUtils.
  */
@@ -100,15 +102,16 @@ export class KnownDocuments {
   /** Temporary files of starts that the last collection of this term saw (GC-7). */
   startFiles: ReadonlySet<string> = new Set()
 
-  /** What is no longer listed is forgotten, so that a long run keeps no more than its directory. */
+  /** RD-4: what is no longer listed is forgotten, so that a long run keeps no more than its directory. */
   forgetOthers(listed: { readonly starts: readonly Epoch[]; readonly manifests: readonly CheckpointId[] }): void {
     forget(this.starts, listed.starts)
     forget(this.manifests, listed.manifests)
   }
 }
 
-function forget<K>(known: Map<K, unknown>, listed: readonly K[]): void {
-  for (const key of known.keys()) if (!listed.includes(key)) known.delete(key)
+function forget<N extends number>(known: Map<N, unknown>, listed: readonly N[]): void {
+  const highest = Math.max(0, ...listed)
+  for (const n of known.keys()) if (n < highest && !listed.includes(n)) known.delete(n)
 }
 
 /** Names found in a state directory, its epochs and its checkpoints, in the order of their listing. */
