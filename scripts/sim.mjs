@@ -171,8 +171,13 @@ function printRun({ kind, sums, usedMs }, first) {
   console.log(`${sums.seeds} ${kind} seeds from ${first}, ${sums.failures.length} failed; ` +
     `${(usedMs / Math.max(1, sums.seeds)).toFixed(2)} ms a seed and worker`)
   console.log(`  on average ${each(sums.records)} records, ${each(sums.steps)} steps, ${each(sums.processes)} processes, ` +
-    `${each(sums.checkpoints)} checkpoints (${each(sums.increments)} increments), ${each(sums.crashes)} crashes, ${each(sums.workerDeaths)} deaths of a worker thread, ${each(sums.restarts)} restarts; ` +
+    `${each(sums.checkpoints)} checkpoints (${each(sums.increments)} increments), ${each(sums.crashes)} crashes, ${each(sums.workerDeaths)} deaths of a worker thread, ${each(sums.restarts)} restarts and ${each(sums.partRestarts)} of a part; ` +
     `${sums.crashedAndCompleted} with a crash and a checkpoint`)
+  if (kind === 'full') {
+    console.log(`  in all ${sums.savepoints} savepoints, ${sums.begun} state directories begun elsewhere, ` +
+      `${sums.evolutions} checkpoints taken over by a later version of the job, ${sums.cleanings} cleanings, ` +
+      `${sums.rescales} changes of the parallelism of a running job, ${sums.moves} attempts from a checkpoint of another one`)
+  }
 }
 
 /** True if every named step was reached often enough. */
@@ -202,6 +207,7 @@ async function main() {
   const allReached = printSteps(runs, STEPS)
   const failures = runs.flatMap(({ sums }) => sums.failures)
   const shapeless = runs.reduce((sum, { sums }) => sum + sums.shapeless.length, 0)
+  const counted = (what) => runs.reduce((sum, { sums }) => sum + sums[what], 0)
   const of = (kind) => runs.find((run) => run.kind === kind)
   // What all workers would do in a minute if they ran this kind alone.
   const perMinute = (run) => (run === undefined ? 0 : Math.round((run.sums.seeds * 60_000 * workers) / Math.max(1, run.usedMs)))
@@ -209,6 +215,8 @@ async function main() {
     console.log(JSON.stringify({
       protocolSeeds: of('protocol')?.sums.seeds ?? 0, fullSeeds: of('full')?.sums.seeds ?? 0, failures: failures.length,
       protocolSeedsPerMinute: perMinute(of('protocol')), fullSeedsPerMinute: perMinute(of('full')),
+      savepoints: counted('savepoints'), begun: counted('begun'), evolutions: counted('evolutions'), cleanings: counted('cleanings'),
+      rescales: counted('rescales'), moves: counted('moves'),
       shapeless, first, workers, failed: failures.map(({ kind, seed }) => ({ kind, seed })),
     }))
   }

@@ -17,7 +17,7 @@ import { bold, CLI, dim, ensureInstalled, green, red, ROOT, runCommand } from '.
 const MINUTE = 60_000
 const OTHER_NODES = ['22', '24']
 /** Long, and of the source alone: what they show does not depend on the version of Node. */
-const ON_ONE_NODE = ['simulation/enumeration', 'mutants', 'types', 'bench'].map((name) => `packages/*/test/${name}**`)
+const ON_ONE_NODE = ['simulation/enumeration', 'mutants', 'types', 'bench', 'e2e/s3'].map((name) => `packages/*/test/${name}**`)
 const SEED_MINUTES = 2
 const only = argument('--only')?.split(',')
 const inCi = process.env.CI === 'true'

@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findJava, findMaven } from '../../scripts/lib/java.mjs'
 import { lastJson } from '../lib/pairs.mjs'
 
 const PROJECT = fileURLToPath(new URL('./flink', import.meta.url))
@@ -14,22 +15,6 @@ const LEAST_JAVA = 17
 export const SETTINGS = ['exchange', 'chained', 'two']
 
 const version = () => /<flink.version>([^<]+)</.exec(readFileSync(join(PROJECT, 'pom.xml'), 'utf8'))?.[1]
-
-function runnable(program, args) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-  return status === 0 ? `${stdout}${stderr}` : undefined
-}
-
-/** Of JAVA_HOME, else of PATH; a reason if there is none or it is too old. */
-function findJava() {
-  const home = process.env.JAVA_HOME
-  const program = (name) => (home ? join(home, 'bin', name) : name)
-  const about = runnable(program('javac'), ['-version'])
-  if (about === undefined) return { missing: `no JDK: no javac ${home ? `below JAVA_HOME (${home})` : 'on PATH'}` }
-  const major = Number(/javac (\d+)/.exec(about)?.[1])
-  if (!(major >= LEAST_JAVA)) return { missing: `the JDK is ${about.trim()}, and Flink 2 needs ${LEAST_JAVA} or later` }
-  return { java: program('java'), javac: program('javac'), about: about.trim() }
-}
 
 const filesBelow = (directory) => readdirSync(directory, { withFileTypes: true, recursive: true })
   .filter((entry) => entry.isFile())
@@ -45,7 +30,8 @@ function upToDate(jar) {
 function withMaven() {
   const jar = join(PROJECT, 'target', 'nexmark-flink-1.jar')
   if (!upToDate(jar)) {
-    if (runnable('mvn', ['-version']) === undefined) return { missing: 'no Maven: no mvn on PATH' }
+    const maven = findMaven()
+    if (maven.missing !== undefined) return maven
     const { status, stdout } = spawnSync('mvn', ['-q', '-B', 'package'], { cwd: PROJECT, encoding: 'utf8' })
     if (status !== 0) return { missing: `Maven could not build the jobs:\n${stdout.slice(0, 2000)}` }
   }
@@ -70,7 +56,7 @@ function withInstalled(path, javac) {
 
 /** `installed`: folder of a Flink whose jars are used; without it they come through Maven. */
 export function prepareFlink(installed) {
-  const found = findJava()
+  const found = findJava(LEAST_JAVA, { user: 'Flink 2', compiler: true })
   if (found.missing !== undefined) return found
   const built = installed === undefined ? withMaven() : withInstalled(installed, found.javac)
   return built.missing === undefined ? { ...built, java: found.java, jdk: found.about } : built

@@ -4,8 +4,9 @@
  *   node side.mjs (tidemark|loop) QUERY EVENTS [--workers N] [--made] [--runs N] [--lines FILE]
  *
  * The first run warms up the compiler and makes the events; those after it count. `rates` are records a second
- * from the first record to the last commit (the loop: to its last result), `delivered` to the last cut, when all
- * results had reached the sink. With --lines there is one run, whose results are written.
+ * from the first record until the input has ended and the last result is in the sink, `whole` until the last commit
+ * (the loop has none). `processorMs` is what all threads of the process took for a whole run, with the start and the
+ * end of the job. With --lines there is one run, whose results are written.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +41,7 @@ async function inDirectory(use) {
   }
 }
 
-/** From the marks of a run: milliseconds from the first record to the last cut and the last commit; results. */
+/** From the marks of a run: milliseconds from the first record to the last result and the last commit; results. */
 function readMarks(directory) {
   const marks = readFileSync(join(directory, 'marks'), 'utf8').trim().split('\n').map((line) => {
     const [what, at, counted] = line.split(' ')
@@ -49,8 +50,8 @@ function readMarks(directory) {
   const times = (wanted) => marks.filter(({ what }) => what === wanted).map(({ at }) => at)
   const beganMs = Math.min(...times('first'))
   return {
-    deliveredMs: Math.max(...times('cut')) - beganMs,
-    ms: Math.max(...times('committed')) - beganMs,
+    ms: Math.max(...times('end'), ...times('result')) - beganMs,
+    wholeMs: Math.max(...times('committed')) - beganMs,
     results: marks.reduce((sum, { counted }) => sum + counted, 0),
   }
 }
@@ -101,19 +102,22 @@ function loop() {
   LOOPS[query](count, values.made ? (n) => generator.event(n) : (n) => all[n], out)
   const ms = performance.now() - began
   if (values.lines !== undefined) writeFileSync(values.lines, lines.map((line) => `${line}\n`).join(''))
-  return { ms, deliveredMs: ms, results, last: typeof last }
+  return { ms, wholeMs: ms, results, last: typeof last }
 }
 
 const work = { tidemark, loop }[side]
 const rateOf = (ms) => Math.round((count / ms) * 1000)
-const measured = { rates: [], delivered: [], results: 0 }
+const measured = { rates: [], whole: [], processorMs: [], results: 0 }
 for (let run = 0; run < runs; run++) {
   globalThis.gc?.()
-  const { ms, deliveredMs, results } = await work()
+  const before = process.cpuUsage()
+  const { ms, wholeMs, results } = await work()
+  const { user, system } = process.cpuUsage(before)
   measured.results = results
   if (run === 0) continue
   measured.rates.push(rateOf(ms))
-  measured.delivered.push(rateOf(deliveredMs))
+  measured.whole.push(rateOf(wholeMs))
+  measured.processorMs.push(Math.round((user + system) / 1000))
 }
 report({ ...measured, maxRssMb: Math.round(process.resourceUsage().maxRSS / 1024) })
 process.exit(0)

@@ -1,13 +1,14 @@
 /**
  * Where results go: counted and forgotten, or written as lines to compare them.
  *
- * Counting is idempotent in the sense of the contract: nothing outside changes. Cuts and commits are marked with
- * their times: the last cut is when all results were there, the last commit is the end of a run. Lines are written at the barrier; a benchmark
- * in which anything fails is void, so they need no second phase.
+ * Counting is idempotent in the sense of the contract: nothing outside changes. Results and commits are marked with
+ * their times: with the last result all results were there, the last commit is the end of a run. The time of a result
+ * is that of the end of the turn in which it came, so that no clock is read for each. Lines are written at the
+ * barrier; a benchmark in which anything fails is void, so they need no second phase.
  */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { mark } from './source.mjs'
+import { mark, nowMs } from './source.mjs'
 
 /** `line`: makes a line of a result; without it results are only counted. */
 export function nexmarkSink({ directory, line }) {
@@ -20,7 +21,7 @@ export function nexmarkSink({ directory, line }) {
       : writing(directory, join(directory, `out-${subtask}`), line)),
     createCommitter: () => ({
       *commit(committables) {
-        for (const { count } of committables) mark(directory, 'committed', count)
+        for (const { count } of committables) mark(directory, 'committed', { count })
       },
       *removeAbandoned() {},
     }),
@@ -34,14 +35,25 @@ function* ready(value) {
 function counting(directory) {
   let count = 0
   let last
+  let lastAt
+  let noted = true
+  const note = () => {
+    lastAt = nowMs()
+    noted = true
+  }
   return {
     write(value) {
       count++
       last = value
+      if (noted) {
+        noted = false
+        setImmediate(note)
+      }
     },
     full: false,
     prepareCommit() {
-      mark(directory, 'cut')
+      if (!noted) note()
+      if (lastAt !== undefined) mark(directory, 'result', { at: lastAt })
       const cut = count
       count = 0
       // Also of nothing, so that every run ends with a commit. The last result is looked at, so that none
@@ -60,7 +72,6 @@ function writing(directory, file, line) {
     },
     full: false,
     prepareCommit() {
-      mark(directory, 'cut')
       const cut = lines
       lines = []
       appendFileSync(file, cut.map((text) => `${text}\n`).join(''))

@@ -3,7 +3,7 @@
  *
  * Split i of k gives the events n with n mod k = i, so all splits move through time side by side. A split
  * begins to give records only when the events of all are in memory: each reader says that it is ready by
- * writing a file, since splits may be read in different threads. The first record of each is marked.
+ * writing a file, since splits may be read in different threads. The first record of each and its end are marked.
  */
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,8 +15,8 @@ const LOOK_AGAIN_MS = 2
 export const nowMs = () => performance.timeOrigin + performance.now()
 
 /** One line of the marks of a run: what happened, when, how many. */
-export const mark = (directory, what, count = 0) => {
-  appendFileSync(join(directory, 'marks'), `${what} ${nowMs()} ${count}\n`)
+export const mark = (directory, what, { count = 0, at = nowMs() } = {}) => {
+  appendFileSync(join(directory, 'marks'), `${what} ${at} ${count}\n`)
 }
 
 /** Events `index`, `index + parts`, … below `count`. */
@@ -66,6 +66,7 @@ export function nexmarkSource({ count, parts, directory, made = false, keep = ne
       const end = Math.max(0, Math.ceil((count - index) / parts))
       let at = typeof position === 'number' ? position : 0
       let begun = false
+      let ended = false
       let timer
       writeFileSync(join(directory, `ready-${index}`), '')
       const allReady = () => readdirSync(directory).filter((name) => name.startsWith('ready-')).length === parts
@@ -79,7 +80,11 @@ export function nexmarkSource({ count, parts, directory, made = false, keep = ne
             begun = true
             mark(directory, 'first')
           }
-          if (at >= end) return 'end'
+          if (at >= end) {
+            if (!ended) mark(directory, 'end')
+            ended = true
+            return 'end'
+          }
           const from = at
           at = Math.min(at + max, end)
           return { records: take(from, at), malformed: [], place: (i) => `event ${index + (from + i) * parts}` }

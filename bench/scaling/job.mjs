@@ -1,15 +1,18 @@
 /**
- * Three jobs that differ in what a record costs and in what must cross between threads.
+ * Jobs that differ in what a record costs and in what must cross between threads.
  *
  * work: a function that takes some microseconds, and a count in windows. window: the same without the work.
- * rolling: a new count for each record, so that every one of them crosses. Each thread notes its first record.
+ * rolling: a new count for each record, so that every one of them crosses. wide: a new sum for each of records that
+ * hold texts as well. Each thread notes its first record.
  */
 import { appendFileSync } from 'node:fs'
-import { count, files, generator, job, tumbling } from 'tidemark'
+import { count, files, generator, job, sum, tumbling } from 'tidemark'
 import { nowMs } from '../lib/scheduled.mjs'
 import { work } from './work.mjs'
 
 const KEYS = 1000
+const CITY = 'a place with a name'
+const ABOUT = 'what somebody has to say about it, at some length'
 const WINDOWS = 8
 /** A record a millisecond of event time, so that windows are a part of the input. */
 const windowOf = (records) => `${Math.ceil(records / WINDOWS)}ms`
@@ -22,6 +25,9 @@ const JOBS = {
     .map(({ value }) => value)
     .filter((value) => value.records >= records / KEYS)
     .to('counts', sink),
+  wide: (keyed, records, sink) => keyed.aggregate('per-key', { records: count(), sum: sum(({ value }) => value) })
+    .filter((row) => row.records >= records / KEYS)
+    .to('sums', sink),
 }
 
 function counted(keyed, records, sink) {
@@ -42,7 +48,7 @@ export const scaling = job('scaling', { checkpoint: { every: '1s' } }, (j) => {
     .map(({ n, at, value }) => {
       if (!began) appendFileSync(marks, `${nowMs()}\n`)
       began = true
-      return { n, at, value: change(value) }
+      return kind === 'wide' ? { n, at, value, city: CITY, about: ABOUT, ok: true } : { n, at, value: change(value) }
     })
     // Never true, and what makes the work needed.
     .filter(({ value }) => value !== -1)

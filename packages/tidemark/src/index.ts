@@ -38,6 +38,7 @@ export type { Evictor, Trigger, TriggerContext, TriggerHandlers } from './api/tr
 export { calendar, countWindow, globalWindow, session, sliding, tumbling } from './api/windows.ts'
 export type { WindowAssigner } from './api/windows.ts'
 export type { TopOptions, TopRow } from './api/top-n.ts'
+export type { TtlOptions, TtlRefresh } from './api/ttl.ts'
 export type { Duration } from './base/duration.ts'
 export { isStreamError, reportOf, StreamError } from './base/errors.ts'
 export type { ErrorPlace, ErrorReport } from './base/errors.ts'

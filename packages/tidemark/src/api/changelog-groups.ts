@@ -4,6 +4,7 @@
  * The state of a group is one accumulator, which lives as long as the group has rows. Source: Flink
  * GroupAggFunction.
  */
+import { shapeOf } from '../graph/aggregate-shape.ts'
 import type { KeySelector, OutputTag, ProcessSpec } from '../graph/operator-spec.ts'
 import type { LogicalEdge } from '../graph/logical-graph.ts'
 import type { AggregateSpec, AggregatingStateSpec } from '../graph/state-spec.ts'
@@ -127,5 +128,6 @@ function groupOf(operator: string, aggregate: AggregateSpec): AggregateSpec<Chan
       return group
     },
     result: (group) => group,
+    form: `group ${JSON.stringify(shapeOf(aggregate))}${retract === undefined ? ' with rows' : ''}`,
   }
 }

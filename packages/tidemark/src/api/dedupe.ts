@@ -5,8 +5,9 @@
  * the TTL; a record that is so much later than the first is a new first already before. By the machine's
  * clock, the state's own TTL does it.
  */
-import { durationMs, formatDuration, type Duration } from '../base/duration.ts'
+import { formatDuration, type Duration } from '../base/duration.ts'
 import { addSaturating, NO_TIMESTAMP } from '../base/time.ts'
+import { E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
 import type { Key } from '../graph/key.ts'
 import type { KeySelector, ProcessSpec } from '../graph/operator-spec.ts'
 import type { MapStateSpec, TtlSpec } from '../graph/state-spec.ts'
@@ -15,13 +16,17 @@ import type { TimeDomain } from '../graph/window-spec.ts'
 import { requireFunction } from './checks.ts'
 import { E166_TTL_NEEDS_EVENT_TIME } from './function-errors.ts'
 import type { Timers } from './process.ts'
+import { ttlSpec, type TtlOptions } from './ttl.ts'
 
 export interface DedupeOptions<T> {
   /** What makes two records of one key the same. Default: every record of a key is the same. */
   readonly by?: (record: T) => Key
-  /** The first is forgotten after this long. Default: never, and state grows with every new kind. */
-  readonly ttl?: Duration
-  /** Which time the TTL goes by. Default 'event'. */
+  /**
+   * The first is forgotten after this long. Default: never, and state grows with every new kind. As an option object
+   * it may name the time; only the first record counts, so that `refreshedBy` is 'create' or nothing.
+   */
+  readonly ttl?: Duration | (TtlOptions & { readonly refreshedBy?: 'create' })
+  /** Which time the TTL goes by, where it does not say so itself. Default 'event'. */
   readonly time?: TimeDomain
 }
 
@@ -41,9 +46,9 @@ const THE_KIND = 0
 export function dedupeSpec(
   name: string, keyOf: KeySelector, options: DedupeOptions<unknown> = {},
 ): ProcessSpec {
-  const { by, ttl, time = 'event' } = options
+  const { by } = options
   const kindOf: (record: unknown) => Key = by === undefined ? () => THE_KIND : requireFunction(by, 'dedupe')
-  const ttlMs = ttl === undefined ? undefined : durationMs(ttl, `ttl of dedupe "${name}"`, 1)
+  const { ttlMs, time } = forgetting(name, options)
   const clock = time === 'event' ? '' : ' of processing time'
   const forgets = ttlMs === undefined ? '' : `, ttl ${formatDuration(ttlMs)}${clock}`
   const shared = { kind: 'process', keyOf, sides: [], label: `dedupe${forgets}` } as const
@@ -66,6 +71,19 @@ export function dedupeSpec(
       return [record]
     },
   }
+}
+
+function forgetting(
+  name: string, { ttl, time = 'event' }: DedupeOptions<unknown>,
+): { readonly ttlMs: number | undefined; readonly time: TimeDomain } {
+  if (ttl === undefined) return { ttlMs: undefined, time }
+  const spec = ttlSpec(ttl, `ttl of dedupe "${name}"`)
+  if (spec.refreshedBy === undefined || spec.refreshedBy === 'create') return { ttlMs: spec.ttlMs, time: spec.time ?? time }
+  throw E008_IMPOSSIBLE_OPTION({
+    what: `The ttl of dedupe "${name}" is refreshed by what it does not keep`, given: spec.refreshedBy,
+    why: 'Only the first record of a kind is remembered, and its time counts; those that follow it change nothing.',
+    fix: 'leave refreshedBy away, or keep what you need in a process with state of its own',
+  })
 }
 
 function firstWithin(

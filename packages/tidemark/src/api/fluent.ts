@@ -13,7 +13,7 @@ import type { Guarantee, LogicalEdge, Ship } from '../graph/logical-graph.ts'
 import { FAILED, INVALID, LATE, MAIN, TIMED_OUT } from '../graph/operator-spec.ts'
 import type { KeySelector, OperatorSpec, OutputTag, ProcessSpec } from '../graph/operator-spec.ts'
 import type { AnySink } from '../graph/sink.ts'
-import type { AggregateSpec, EvolutionSpec } from '../graph/state-spec.ts'
+import type { AggregateSpec } from '../graph/state-spec.ts'
 import { count, max, min, sum, type Aggregate, type SumOptions } from './aggregates.ts'
 import { combine, valueRow, type Fields, type Row } from './combine.ts'
 import { KeyedFluentFunctions, StreamFluentFunctions, type Origin } from './fluent-functions.ts'
@@ -23,7 +23,7 @@ import { coGroupSpec, intervalJoinSpec, joinSpec, lookupJoinSpec, temporalJoinSp
 import { pattern, PatternBuilder } from './pattern-builder.ts'
 import type { MatchOptions } from './patterns.ts'
 import type { ProcessOptions, SideDeclarations } from './process.ts'
-import { evolutionSpec, stateSpecs, type EvolutionOptions, type StateDeclarations } from './state.ts'
+import { keptEvolution, stateSpecs, type EvolutionOptions, type StateDeclarations } from './state.ts'
 import type { KeyedStream, Stream, WindowedStream, WindowOptions } from './streams.ts'
 import { lastDates, triggerOf, windowFunction } from './window-function.ts'
 import type { WindowAssigner } from './windows.ts'
@@ -260,19 +260,21 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
     return new FluentProcessed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }), sides)
   }
 
-  match(name: string, given: unknown, { compare }: MatchOptions<unknown> = {}): FluentMatches {
+  match(name: string, given: unknown, options: MatchOptions<unknown> = {}): FluentMatches {
+    const { compare } = options
     const made: unknown = typeof given === 'function' ? given(pattern()) : given
     if (!(made instanceof PatternBuilder)) throw notA('pattern', 'match', made)
     const ordered = compare === undefined ? {} : { compare: requireFunction(compare, 'compare') }
-    const spec: OperatorSpec = { kind: 'match', keyOf: this.#keyOf, pattern: made.spec, ...ordered }
+    const spec: OperatorSpec = {
+      kind: 'match', keyOf: this.#keyOf, pattern: made.spec, ...ordered, ...keptEvolution(options),
+    }
     return new FluentMatches(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))
   }
 
   reduce(
     name: string, init: () => unknown, step: (value: unknown, record: unknown) => unknown, options?: EvolutionOptions,
   ): FluentNamed {
-    const evolution = options === undefined ? undefined : evolutionSpec(options)
-    return this.#rolling(name, reducer(init, step, undefined), (key, value) => ({ key, value }), undefined, evolution)
+    return this.#rolling(name, reducer(init, step, undefined), (key, value) => ({ key, value }), undefined, options)
   }
 
   count(name: string): FluentNamed {
@@ -283,9 +285,9 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
     return this.#rolling(name, sum(requireFunction(fn, 'sum'), options), (key, value) => ({ key, value }))
   }
 
-  aggregate(name: string, aggregates: Named): FluentNamed {
+  aggregate(name: string, aggregates: Named, options?: EvolutionOptions): FluentNamed {
     const { aggregate, fill, row } = combine(aggregates)
-    return this.#rolling(name, aggregate, (key, accumulator) => fill({ key }, accumulator), row)
+    return this.#rolling(name, aggregate, (key, accumulator) => fill({ key }, accumulator), row, options)
   }
 
   intervalJoin(name: string, right: FluentKeyed, ...how: After<typeof intervalJoinSpec>): FluentNamed {
@@ -319,11 +321,11 @@ export class FluentKeyed extends KeyedFluentFunctions<FluentProcessed>
   }
 
   #rolling(
-    name: string, aggregate: AggregateSpec, result: Result, row = valueRow(aggregate), evolution?: EvolutionSpec,
+    name: string, aggregate: AggregateSpec, result: Result, row = valueRow(aggregate), options?: EvolutionOptions,
   ): FluentNamed {
     const spec: OperatorSpec = {
       kind: 'rolling', keyOf: this.#keyOf, aggregate, result,
-      ...(evolution === undefined ? {} : { evolution }),
+      ...keptEvolution(options),
       ...(row === undefined ? {} : { row: { ...row, keyed: true } }),
     }
     return new FluentNamed(this.#draft, this.#draft.add({ name, spec, inputs: this.#edges }))
@@ -423,6 +425,7 @@ export class FluentWindowed implements Record<keyof WindowedStream<unknown, unkn
       ...(trigger === undefined ? {} : { trigger }),
       ...(evictor === undefined ? {} : { evictor }),
       latenessMs: this.#latenessMs,
+      ...keptEvolution(options),
       compute,
       sides,
     }

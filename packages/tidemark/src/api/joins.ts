@@ -17,9 +17,10 @@ import { asyncSpec, type AsyncFunction, type AsyncOptions, type AsyncStream } fr
 import type { NamedChangelog } from './changelog.ts'
 import { checkSides, requireFunction } from './checks.ts'
 import type { NoSides, NoState, ProcessOptions, SideDeclarations, WindowContext } from './process.ts'
-import { stateSpecs, type StateDeclarations } from './state.ts'
+import { keptEvolution, stateSpecs, type EvolutionOptions, type StateDeclarations } from './state.ts'
 import type { KeyedStream, LateRecord, NamedStream, ProcessedStream, Stream,
   WindowOptions } from './streams.ts'
+import { ttlSpec, type TtlOptions } from './ttl.ts'
 import { triggerOf, windowFunction, type UntypedWindowContext } from './window-function.ts'
 import type { WindowAssigner } from './windows.ts'
 
@@ -51,7 +52,7 @@ export interface TimedJoinContext<K, J extends JoinType> extends JoinContext<K> 
 
 export type Bound = 'inclusive' | 'exclusive'
 
-export interface IntervalJoinOptions<J extends JoinType = JoinType> {
+export interface IntervalJoinOptions<J extends JoinType = JoinType> extends EvolutionOptions {
   /** Right records from `lower` to `upper` after the left one; negative is before: `['-5m', '1h']`. */
   readonly between: readonly [lower: Duration, upper: Duration]
   /** Whether a right record exactly at the bound belongs to it. Default 'inclusive'. */
@@ -71,19 +72,19 @@ export interface CoGroupOptions<T, S, Side> extends WindowOptions<T>, ProcessOpt
   readonly window: WindowAssigner<T>
 }
 
-export interface TemporalJoinOptions<J extends 'inner' | 'left', R> {
+export interface TemporalJoinOptions<J extends 'inner' | 'left', R> extends EvolutionOptions {
   /** 'left': records that came before the first version are put out, too, without one. Default 'inner'. */
   readonly type?: J
   /** True: this record ends the last version and starts none. */
   readonly ends?: (version: R) => boolean
 }
 
-export interface KeyedJoinOptions<J extends JoinType = JoinType> {
+export interface KeyedJoinOptions<J extends JoinType = JoinType> extends EvolutionOptions {
   readonly window?: undefined
   /** Outer joins give a changelog: what stood alone is taken back when a partner comes. Default 'inner'. */
   readonly type?: J
-  /** A record is forgotten this long after it came, by the machine's clock. Default: never. */
-  readonly ttl?: Duration
+  /** A record is forgotten this long after it came, by the machine's clock; or as the options say. Default: never. */
+  readonly ttl?: Duration | TtlOptions
 }
 
 export interface LookupOptions<T, K extends Key, V, J extends 'inner' | 'left'>
@@ -213,7 +214,10 @@ export function intervalJoinSpec(
   const lowerMs = ms(between[0]) + exclusive(lower, name)
   const upperMs = ms(between[1]) - exclusive(upper, name)
   if (lowerMs > upperMs) throw E151_EMPTY_INTERVAL({ name, lowerMs, upperMs })
-  return { kind: 'interval-join', keysOf, type, lowerMs, upperMs, fn: requireFunction(fn, 'intervalJoin') }
+  return {
+    kind: 'interval-join', keysOf, type, lowerMs, upperMs, ...keptEvolution(options),
+    fn: requireFunction(fn, 'intervalJoin'),
+  }
 }
 
 export function joinSpec(
@@ -228,8 +232,8 @@ export function joinSpec(
   }
   const ttl = options?.ttl
   return {
-    kind: 'keyed-join', keysOf, type, fn,
-    ...(ttl === undefined ? {} : { ttl: { ttlMs: durationMs(ttl, `ttl of the join "${name}"`, 1) } }),
+    kind: 'keyed-join', keysOf, type, fn, ...keptEvolution(options),
+    ...(ttl === undefined ? {} : { ttl: ttlSpec(ttl, `ttl of the join "${name}"`) }),
   }
 }
 
@@ -243,7 +247,7 @@ export function temporalJoinSpec(
   const { type = 'inner', ends } = options ?? {}
   checkType(type, TEMPORAL_TYPES, name)
   return {
-    kind: 'temporal-join', keysOf, type, fn: requireFunction(fn, 'temporalJoin'),
+    kind: 'temporal-join', keysOf, type, ...keptEvolution(options), fn: requireFunction(fn, 'temporalJoin'),
     ...(ends === undefined ? {} : { ends: requireFunction(ends, 'ends') }),
   }
 }
@@ -297,6 +301,7 @@ function windowJoinSpec(
   return {
     kind: 'window-join', keysOf,
     assigner: window.spec,
+    ...keptEvolution(options),
     ...(trigger === undefined ? {} : { trigger }),
     ...(evictor === undefined ? {} : { evictor }),
     latenessMs: durationMs(lateness ?? 0, `lateness of the join "${name}"`),

@@ -13,6 +13,7 @@
  */
 import type { Duration } from '../base/duration.ts'
 import type { PatternSpec } from '../graph/pattern-spec.ts'
+import type { EvolutionOptions } from './state.ts'
 import type { Flat } from './streams.ts'
 
 /** Records of a match by name of step. */
@@ -145,7 +146,8 @@ export interface PatternAtStep<T, E, L extends string> extends PatternGoesOn<T, 
   within(duration: Duration, since?: 'first' | 'previous'): PatternAtStep<T, E, L>
 }
 
-export interface MatchOptions<T> {
+/** Of the records that wait, and of those in partial matches. */
+export interface MatchOptions<T> extends EvolutionOptions {
   /** Order of records with the same event time; by default they are taken as they came. */
   readonly compare?: (a: T, b: T) => number
 }

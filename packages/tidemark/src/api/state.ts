@@ -5,21 +5,27 @@
  * what you say it is. A declaration is data: the handle appears as `ctx.state.<name>`.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { durationMs, type Duration } from '../base/duration.ts'
+import type { Duration } from '../base/duration.ts'
 import { E006_BAD_NAME, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
-import type { EvolutionSpec, FormerState, StateSpec, TtlSpec, UpgradeContext } from '../graph/state-spec.ts'
+import type { EvolutionSpec, FormerState, StateSpec, UpgradeContext } from '../graph/state-spec.ts'
 import { isName } from '../graph/validate.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../state/handles.ts'
 import type { Aggregate } from './aggregates.ts'
 import { requireFunction } from './checks.ts'
 import { isEvolution } from './evolve.ts'
+import { ttlSpec, type TtlOptions } from './ttl.ts'
 
-/** How values that an older version of the job stored become those of this one. `T`: one value. */
+/**
+ * How values that an older version of the job stored become those of this one. `T`: one value: what a declared state holds,
+ * an accumulator, or a record that a window, a join or a pattern keeps.
+ */
 export interface EvolutionOptions<T = unknown> {
   /** Raise it when the meaning of the value changes; default 1, or what `evolve` says. */
   readonly version?: number
   /**
-   * One stored value of any older version `from` as it is in this version: of a list each item, of a map each value.
+   * One stored value of any older version `from` as it is in this version: of a list each item, of a map each value, of
+   * aggregates like `{ n: count(), mean: avg(…) }` what each of them holds: `{ n: 3, mean: [sum, count] }`; those that it
+   * leaves out begin empty.
    * Or the steps of `evolve`. It is called for every value while a checkpoint is loaded; if it throws (E168) the
    * job does not start, and the checkpoint stays as it is.
    */
@@ -27,8 +33,8 @@ export interface EvolutionOptions<T = unknown> {
 }
 
 export interface StateOptions<T = unknown> extends EvolutionOptions<T> {
-  /** Forgotten this long after it was last written. */
-  readonly ttl?: Duration
+  /** Forgotten this long after it was last written, by the machine's clock; or as the options say. */
+  readonly ttl?: Duration | TtlOptions
   /** Former names of the state: what is stored under one of them is taken over. */
   readonly was?: string | readonly string[]
   /**
@@ -134,12 +140,18 @@ function declared(options: StateOptions = {}): Plain {
   }
   return {
     ...evolutionSpec(options),
-    ...(ttl === undefined ? {} : { ttl: { ttlMs: durationMs(ttl, 'the ttl of a state', 1) } satisfies TtlSpec }),
+    ...(ttl === undefined ? {} : { ttl: ttlSpec(ttl, 'the ttl of a state') }),
     ...(was.length === 0 ? {} : { was }),
     ...(fromKind === undefined ? {} : {
       fromKind: (former: FormerState, stored: unknown, about: UpgradeContext) => options.fromKind?.(former, stored, about),
     }),
   }
+}
+
+/** For the description of an operator that keeps accumulators or records of the job. */
+export function keptEvolution(options: EvolutionOptions | undefined): { readonly evolution?: EvolutionSpec } {
+  if (options?.version === undefined && options?.upgrade === undefined) return {}
+  return { evolution: evolutionSpec(options) }
 }
 
 /** Also of states that the engine keeps for an aggregate of the job. */

@@ -114,11 +114,12 @@ export interface KeyedStream<K, T, G extends Guarantee = Guarantee>
   count(name: string): NamedStream<Keyed<K, number>, G>
   sum(name: string, fn: (record: T) => number, options?: SumOptions): NamedStream<Keyed<K, number>, G>
   aggregate<A extends Aggregates<T>>(
-    name: string, aggregates: A,
+    name: string, aggregates: A, options?: EvolutionOptions<Readonly<Partial<Record<keyof A, unknown>>>>,
   ): NamedStream<Flat<{ readonly key: K } & Results<A>>, G>
 }
 
-export interface WindowOptions<T = unknown> {
+/** `version` and `upgrade` are of the accumulators or records that the window keeps. */
+export interface WindowOptions<T = unknown> extends EvolutionOptions {
   /** Records this much behind the watermark still count; the window speaks again for each. Default 0. */
   readonly lateness?: Duration
   /** When the window speaks; default: at its end. */

@@ -6,6 +6,7 @@
  */
 import { E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
 import type { KeySelector, ProcessSpec } from '../graph/operator-spec.ts'
+import type { ValueStateSpec } from '../graph/state-spec.ts'
 import type { ValueState } from '../state/handles.ts'
 import { changeOf, sameValue, takesBack, type Change } from './changelog.ts'
 import { requireFunction } from './checks.ts'
@@ -26,12 +27,22 @@ export interface TopRow<K, T> {
   readonly row: T
 }
 
-type Ranked = readonly [by: SortKey, row: unknown]
+/** Of each place what it is sorted by, and its row; no object a place, as there are millions of them. */
+type Ranking = readonly unknown[]
 
 interface Context {
   readonly key: unknown
-  readonly state: { readonly rows: ValueState<readonly Ranked[]> }
+  readonly state: { readonly rows: ValueState<Ranking> }
 }
+
+const NOBODY: Ranking = []
+
+/** Version 1 had a pair for each place. */
+const RANKING: ValueStateSpec = {
+  kind: 'value', version: 2, upgrade: (_from, pairs: readonly (readonly [SortKey, unknown])[]) => pairs.flat(),
+}
+
+const rowAt = (ranking: Ranking, place: number): unknown => ranking[2 * place + 1]
 
 export function topNSpec(
   name: string, keyOf: KeySelector, n: number, options: TopOptions<unknown>, changes: boolean,
@@ -51,33 +62,32 @@ export function topNSpec(
   }
   const by = sortKeyOf(requireFunction(options?.by, 'topN'), `by of topN "${name}"`)
   const before = order === 'desc' ? larger : smaller
-  const ranked = (row: unknown): Ranked => [by(row), row]
   return {
     kind: 'process', label: `top ${n} ${order}${changes ? ' of a changelog' : ''}`, sides: [],
-    keyOf, state: { rows: { kind: 'value', version: 1 } },
+    keyOf, state: { rows: RANKING },
     onRecord(record: unknown, { key, state: { rows } }: Context) {
-      const present = rows.get() ?? []
+      const present = rows.get() ?? NOBODY
       if (!changes) {
-        const row = ranked(record)
-        const at = placeOf(row, present, before)
+        const given = by(record)
+        const at = placeOf(given, present, before)
         // Records only come: one that is not among the first never will be.
         if (at >= n) return undefined
-        const next = present.toSpliced(at, 0, row)
-        if (next.length > n) next.pop()
+        const next = present.toSpliced(2 * at, 0, given, record)
+        if (next.length > 2 * n) next.length = 2 * n
         rows.set(next)
         return moves(key, present, next, at, n)
       }
       const change = changeOf(record, name)
       if (takesBack(change)) {
         const at = lastOf(change.row, present, name)
-        const next = present.toSpliced(at, 1)
+        const next = present.toSpliced(2 * at, 2)
         if (next.length === 0) rows.clear()
         else rows.set(next)
         return moves(key, present, next, at, n)
       }
-      const row = ranked(change.row)
-      const at = placeOf(row, present, before)
-      const next = present.toSpliced(at, 0, row)
+      const given = by(change.row)
+      const at = placeOf(given, present, before)
+      const next = present.toSpliced(2 * at, 0, given, change.row)
       rows.set(next)
       return moves(key, present, next, at, n)
     },
@@ -85,42 +95,36 @@ export function topNSpec(
 }
 
 /** Where a record comes to stand: behind those that are equal. */
-function placeOf(row: Ranked, rows: readonly Ranked[], before: (a: SortKey, b: SortKey) => boolean): number {
+function placeOf(by: SortKey, ranking: Ranking, before: (a: SortKey, b: SortKey) => boolean): number {
   let low = 0
-  let high = rows.length
+  let high = ranking.length >>> 1
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (before(row[0], (rows[middle] as Ranked)[0])) high = middle
+    if (before(by, ranking[2 * middle] as SortKey)) high = middle
     else low = middle + 1
   }
   return low
 }
 
-function lastOf(row: unknown, rows: readonly Ranked[], operator: string): number {
-  const at = rows.findLastIndex(([, each]) => sameValue(each, row))
-  if (at < 0) throw E165_NOTHING_TO_TAKE_BACK({ operator, row }, { place: { operator } })
-  return at
+function lastOf(row: unknown, ranking: Ranking, operator: string): number {
+  for (let at = (ranking.length >>> 1) - 1; at >= 0; at--) if (sameValue(rowAt(ranking, at), row)) return at
+  throw E165_NOTHING_TO_TAKE_BACK({ operator, row }, { place: { operator } })
 }
 
 /** Which of the first n places changed hands, in the order of the places; those before `from` did not. */
-function moves(
-  key: unknown, before: readonly Ranked[], after: readonly Ranked[], from: number, n: number,
-): Change<unknown>[] {
+function moves(key: unknown, before: Ranking, after: Ranking, from: number, n: number): Change<unknown>[] {
   const changes: Change<unknown>[] = []
-  const rows = Math.min(n, Math.max(before.length, after.length))
-  for (let i = from; i < rows; i++) {
-    const was = before[i]
-    const is = after[i]
-    const rank = i + 1
-    if (was === undefined) {
-      changes.push({ op: 'insert', row: { key, rank, row: (is as Ranked)[1] } })
-    } else if (is === undefined) {
-      changes.push({ op: 'delete', row: { key, rank, row: was[1] } })
-    } else {
-      changes.push(
-        { op: 'update-before', row: { key, rank, row: was[1] } }, { op: 'update-after', row: { key, rank, row: is[1] } },
-      )
+  const were = Math.min(n, before.length >>> 1)
+  const are = Math.min(n, after.length >>> 1)
+  for (let i = from; i < are; i++) {
+    const row = { key, rank: i + 1, row: rowAt(after, i) }
+    if (i >= were) changes.push({ op: 'insert', row })
+    else {
+      changes.push({ op: 'update-before', row: { key, rank: i + 1, row: rowAt(before, i) } }, { op: 'update-after', row })
     }
+  }
+  for (let i = Math.max(from, are); i < were; i++) {
+    changes.push({ op: 'delete', row: { key, rank: i + 1, row: rowAt(before, i) } })
   }
   return changes
 }

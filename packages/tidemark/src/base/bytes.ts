@@ -8,8 +8,49 @@ import { assert } from './assert.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const SHORT_STRING_BYTES = 96
+/** Texts of fewer characters are written one by one, in case they are ASCII. */
+export const SHORT_STRING_BYTES = 96
 const TWO_TO_28 = 0x10000000
+
+/** A whole number from 0 to 2^53-1, into 8 bytes at most; gives where it ends. */
+export function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  assert(value >= 0, 'a varint is not negative')
+  // Bits beyond the 31st only by division, which is slow: four bytes at a time.
+  while (value >= TWO_TO_28) {
+    const high = Math.floor(value / TWO_TO_28)
+    const low = value - high * TWO_TO_28
+    bytes[at] = (low & 0x7f) | 0x80
+    bytes[at + 1] = ((low >> 7) & 0x7f) | 0x80
+    bytes[at + 2] = ((low >> 14) & 0x7f) | 0x80
+    bytes[at + 3] = (low >> 21) | 0x80
+    at += 4
+    value = high
+  }
+  while (value >= 0x80) {
+    bytes[at++] = (value & 0x7f) | 0x80
+    value >>= 7
+  }
+  bytes[at++] = value
+  return at
+}
+
+/**
+ * A text of fewer than SHORT_STRING_BYTES characters as `ByteWriter.string` writes it; gives where it ends, or -1, and
+ * what is there is nothing, if it is no ASCII.
+ */
+export function putShortAscii(bytes: Uint8Array, from: number, text: string): number {
+  const size = text.length
+  let at = from + 1
+  let any = 0
+  for (let i = 0; i < size; i++) {
+    const unit = text.charCodeAt(i)
+    any |= unit
+    bytes[at++] = unit
+  }
+  if (any > 0x7f) return -1
+  bytes[from] = size
+  return at
+}
 
 export class ByteWriter {
   #bytes: Uint8Array
@@ -60,38 +101,22 @@ export class ByteWriter {
 
   /** Whole numbers from 0 to 2^53-1. */
   varint(value: number): void {
-    assert(value >= 0, 'a varint is not negative')
     this.#reserve(8)
-    const bytes = this.#bytes
-    let at = this.#length
-    // Bits beyond the 31st only by division, which is slow: four bytes at a time.
-    while (value >= TWO_TO_28) {
-      const high = Math.floor(value / TWO_TO_28)
-      const low = value - high * TWO_TO_28
-      bytes[at] = (low & 0x7f) | 0x80
-      bytes[at + 1] = ((low >> 7) & 0x7f) | 0x80
-      bytes[at + 2] = ((low >> 14) & 0x7f) | 0x80
-      bytes[at + 3] = (low >> 21) | 0x80
-      at += 4
-      value = high
-    }
-    while (value >= 0x80) {
-      bytes[at++] = (value & 0x7f) | 0x80
-      value >>= 7
-    }
-    bytes[at++] = value
-    this.#length = at
+    this.#length = putVarint(this.#bytes, this.#length, value)
   }
 
-  /** A tag, and behind it what `string` writes; false, and nothing is written, unless the text is short ASCII. */
-  taggedShortAscii(tag: number, text: string): boolean {
-    const size = text.length
-    if (size >= SHORT_STRING_BYTES) return false
-    this.#reserve(size + 2)
-    const at = this.#length
-    if (!this.#shortAscii(text, at + 1)) return false
-    this.#bytes[at] = tag
-    return true
+  /**
+   * The bytes themselves, with room for `more` from `length` on, valid until the next write: for code that puts
+   * several values there at a time and says with `wrote` how far it came.
+   */
+  room(more: number): Uint8Array {
+    this.#reserve(more)
+    return this.#bytes
+  }
+
+  /** `end`: where what was put into `room` ends. */
+  wrote(end: number): void {
+    this.#length = end
   }
 
   /** As `raw`, of few bytes: a loop is quicker than a call for them. */
@@ -119,7 +144,11 @@ export class ByteWriter {
   string(text: string): void {
     if (text.length < SHORT_STRING_BYTES) {
       this.#reserve(text.length + 1)
-      if (this.#shortAscii(text, this.#length)) return
+      const end = putShortAscii(this.#bytes, this.#length, text)
+      if (end >= 0) {
+        this.#length = end
+        return
+      }
     }
     const most = text.length * 3
     this.#reserve(most + 8)
@@ -129,23 +158,6 @@ export class ByteWriter {
     this.varint(written)
     this.#bytes.copyWithin(this.#length, at + 8, at + 8 + written)
     this.#length += written
-  }
-
-  /** Where there is room for it; false: what is written there is nothing. */
-  #shortAscii(text: string, from: number): boolean {
-    const size = text.length
-    const bytes = this.#bytes
-    let at = from + 1
-    let any = 0
-    for (let i = 0; i < size; i++) {
-      const unit = text.charCodeAt(i)
-      any |= unit
-      bytes[at++] = unit
-    }
-    if (any > 0x7f) return false
-    bytes[from] = size
-    this.#length = at
-    return true
   }
 
   #reserve(more: number): void {

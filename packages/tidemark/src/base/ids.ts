@@ -15,7 +15,7 @@ export type CheckpointId = Branded<'CheckpointId'>
 export type Epoch = Branded<'Epoch'>
 /** 0 … maxParallelism-1. */
 export type KeyGroup = Branded<'KeyGroup'>
-/** Deployment number of the whole job inside one process: 0, 1, 2 … */
+/** Of the subtasks of a failover region inside one epoch: 0, and a higher one each time they are started again. */
 export type Attempt = Branded<'Attempt'>
 
 function natural(value: number, from: number, what: string): number {

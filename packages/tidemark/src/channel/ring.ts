@@ -31,6 +31,8 @@ export { ringMemory } from './ring-memory.ts'
 
 const DATA = 1
 const CONTROL = 2
+/** The commonest control item, as a float64. */
+const WATERMARK = 3
 /** Added to the kind of every fragment but the last. */
 const MORE = 0x100
 
@@ -50,6 +52,7 @@ export class RingSender implements ChannelSender {
   readonly #published: () => void
   readonly #batches = new BatchEncoder()
   readonly #control = new ByteWriter()
+  readonly #watermark = new Float64Array(1)
   #waiting: Waiting[] = []
 
   /** `published` is called after frames became visible. It must not call back into the channel. */
@@ -86,6 +89,9 @@ export class RingSender implements ChannelSender {
         moved = this.#send(DATA, bytes, length) || moved
         this.#batches.reset()
       } while (from < item.values.length)
+    } else if (item.kind === 'watermark') {
+      this.#watermark[0] = item.watermark
+      moved = this.#send(WATERMARK, new Uint8Array(this.#watermark.buffer), 8)
     } else {
       this.#control.reset()
       encodeValue(this.#control, item)
@@ -209,11 +215,15 @@ export class RingReceiver implements ChannelReceiver {
     this.#whole = false
     this.#length = 0
     this.#room = 0
-    const item = kind === DATA
-      ? this.#batches.decode(this.#item, length)
-      : controlItem(decodeValue(new ByteReader(this.#item.bytes.subarray(0, length))))
+    const item = this.#decode(kind, length)
     this.#item.reset()
     return item
+  }
+
+  #decode(kind: number, length: number): ChannelItem {
+    if (kind === DATA) return this.#batches.decode(this.#item, length)
+    if (kind === WATERMARK) return { kind: 'watermark', watermark: this.#item.floats[0] as number }
+    return controlItem(decodeValue(new ByteReader(this.#item.bytes.subarray(0, length))))
   }
 
   /** True if one whole item is here. */

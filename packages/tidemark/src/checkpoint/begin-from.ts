@@ -18,6 +18,8 @@
  *   BF-5  Nothing is begun with state that was drained, of another job, or for other sources.
  *   BF-6  Whether the savepoint is claimed is written down with what the directory begins from, and stays so: a
  *         repetition that asks for a claim which was not made is refused, one that does not ask changes nothing.
+ *   BF-7  Nothing is brought in beside a term that cannot be read, in which the job may have come further, nor in
+ *         place of a manifest that cannot be read.
  *
  * Source: Flink restore from savepoint, claim modes NO_CLAIM and CLAIM (rows A12, C13); decisions D5, D8.
  */
@@ -37,7 +39,7 @@ import { prepare, writeIdentity, type OpenOptions, type OpenPorts } from './open
 import { readOrigin, type Origin } from './origin.ts'
 import { claimSavepoint, requireFree } from './own-savepoint.ts'
 import { KnownDocuments, newJobId, readFacts, retrying, type Facts, type JobIdentity } from './read.ts'
-import { checkIdentity, reachableManifests, startsOf } from './recover.ts'
+import { brokenHead, checkIdentity, reachableManifests, startsOf } from './recover.ts'
 import { findRestorable, type Restorable } from './savepoint.ts'
 
 export interface BeginOptions extends Omit<OpenOptions, 'fresh' | 'from'> {
@@ -47,7 +49,7 @@ export interface BeginOptions extends Omit<OpenOptions, 'fresh' | 'from'> {
 
 const ATTEMPTS = 16
 
-/** `from`: absolute path. Throws E118, E154, E158, E185, E186, what an unfit checkpoint gives, or the error of the disk. */
+/** `from`: absolute path. Throws E044, E050, E118, E154, E158, E185, E186, what an unfit checkpoint gives, or the error of the disk. */
 export function* beginFrom(ports: OpenPorts, directory: string, from: string, options: BeginOptions): Io<void> {
   const { storage } = ports
   yield* prepare(ports, directory)
@@ -58,7 +60,7 @@ export function* beginFrom(ports: OpenPorts, directory: string, from: string, op
   if (there === undefined && used) {
     throw E118_OTHER_LINE({ directory, from, begunFrom: undefined })
   }
-  const begun = hasLine(facts)
+  const begun = hasLine(directory, facts)
   const found = findRestorable(storage, from)
   const source = begun && there?.from === from ? yield* ifThere(found) : yield* found
   if (source === undefined) return
@@ -90,9 +92,16 @@ function* whatStands(storage: Storage, directory: string, wanted: Origin): Io<Or
 const isUsed = (facts: Facts): boolean =>
   facts.newestEpoch > 0 || facts.manifests.length > 0 || facts.completedLineages.length > 0
 
-/** A term that did more than bring state in, or a checkpoint: from here on it opens like any other directory. */
-const hasLine = (facts: Facts): boolean =>
-  startsOf(facts).some((start) => start.brought !== true) || reachableManifests(facts).length > 0
+/**
+ * A term that did more than bring state in, or a checkpoint: from here on it opens like any other directory. Throws
+ * E044 or E050 where that cannot be known (BF-7).
+ */
+function hasLine(directory: string, facts: Facts): boolean {
+  if (startsOf(facts).some((start) => start.brought !== true) || reachableManifests(facts).length > 0) return true
+  const broken = brokenHead(directory, facts)
+  if (broken !== undefined) throw broken
+  return false
+}
 
 function* ifThere(find: Io<Restorable>): Io<Restorable | undefined> {
   try {
@@ -134,7 +143,9 @@ function* bringIn(ports: OpenPorts, directory: string, source: Restorable, optio
   for (let i = 0; i < ATTEMPTS; i++) {
     const facts = yield* readFacts(storage, directory, retrying(ports.timers), new KnownDocuments())
     const { identity } = facts
-    if (hasLine(facts)) return
+    if (hasLine(directory, facts)) return
+    const damaged = facts.manifests.find((fact) => fact.kind === 'damaged' && fact.id === source.manifest.checkpoint)
+    if (damaged?.kind === 'damaged') throw damaged.error
     if (identity === undefined) {
       yield* writeIdentity(ports, directory, options.job)
       continue

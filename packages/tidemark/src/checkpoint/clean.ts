@@ -92,6 +92,10 @@ function* makePlan(storage: Storage, directory: string, cleaning: Cleaning, runn
   const listing = yield* listAll({ storage }, directory)
   const facts = yield* readListed(storage, directory, listing, new KnownDocuments())
   yield* requireStateDirectory(storage, directory)
+  // Whoever removes does so in a term; here nobody has had one.
+  if (facts.newestEpoch === 0) {
+    throw E177_NOTHING_TO_CLEAN({ directory, found: 'no start of the job has come as far as its first term' })
+  }
   const refused = yield* refusal(storage, directory, facts, running)
   if (refused !== undefined) throw refused
   const completed = facts.manifests.at(-1)?.id ?? 0

@@ -30,6 +30,14 @@ export class ConfirmedCommits {
     this.#finished.add(subtaskKey(from))
   }
 
+  /** They are started again: what is to be confirmed, their successors say. */
+  forget(subtasks: readonly SubtaskId[]): void {
+    for (const subtask of subtasks) {
+      this.#upTo.delete(subtaskKey(subtask))
+      this.#finished.delete(subtaskKey(subtask))
+    }
+  }
+
   await(id: CheckpointId, finished: boolean, who: readonly SubtaskId[]): void {
     this.#awaited = { id, finished, who }
   }

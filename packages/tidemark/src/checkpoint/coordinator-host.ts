@@ -8,7 +8,7 @@ import type { StreamError } from '../base/errors.ts'
 import type { CheckpointId, Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { CheckpointFailureReason, StateSegment, SubtaskId, ToSubtask } from '../base/protocol.ts'
-import type { FileEntry, VertexSummary } from './manifest.ts'
+import type { FileEntry, Manifest, VertexSummary } from './manifest.ts'
 import type { PlanOutcome } from './plan.ts'
 
 export interface CompletedCheckpoint {
@@ -22,6 +22,12 @@ export interface CompletedCheckpoint {
   readonly bytes: number
   readonly entries: number
 }
+
+export const summaryOf = (manifest: Manifest): CompletedCheckpoint => ({
+  id: manifest.checkpoint, epoch: manifest.epoch, kind: manifest.kind, finished: manifest.finished,
+  triggeredAtMs: manifest.triggeredAtMs, completedAtMs: manifest.completedAtMs, tookMs: manifest.tookMs,
+  bytes: manifest.counts.bytes, entries: manifest.counts.entries,
+})
 
 export interface CoordinatorHost {
   plan(): PlanOutcome

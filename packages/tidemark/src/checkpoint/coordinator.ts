@@ -18,6 +18,8 @@
  *         taken here, by one clock, so that it is the same for all (row B4). Nor one for a savepoint.
  *   CC-8  The sources of a last checkpoint that is asked for (suspend) stop behind its barrier; if it is
  *         aborted they go on (row C14).
+ *   CC-9  A part of the job goes back (`rewind`) to the newest complete checkpoint: one that is being completed is
+ *         waited for, any other is aborted first. No checkpoint mixes attempts.
  *
  * Source: Flink CheckpointCoordinator (rows A1-A9, A11, A13, A14); decisions D5-D8.
  */
@@ -32,7 +34,7 @@ import type { CheckpointOptions } from '../graph/logical-graph.ts'
 import { BackgroundWork } from './background.ts'
 import { markFinished } from './commit-manifest.ts'
 import { ConfirmedCommits } from './confirmed-commits.ts'
-import type { CompletedCheckpoint, CoordinatorHost, JobSummary } from './coordinator-host.ts'
+import { summaryOf, type CoordinatorHost, type JobSummary } from './coordinator-host.ts'
 import { E041_CHECKPOINTS_FAIL, E046_FENCED } from './errors.ts'
 import { FailureManager } from './failure-manager.ts'
 import { finalise, type NotCommitted } from './finalise.ts'
@@ -42,6 +44,7 @@ import type { Manifest } from './manifest.ts'
 import type { OpenedDirectory } from './open.ts'
 import { PendingCheckpoint, type AckOutcome, type Acknowledge } from './pending-checkpoint.ts'
 import { RequestDecider, type CheckpointRequest, type RequestKind, type RequestOutcome } from './request-decider.ts'
+import { Listening, type Rewound } from './rewind.ts'
 import { writeTrace } from './trace.ts'
 
 /** A final checkpoint that failed is tried again after this long if no periodic one comes sooner. */
@@ -57,15 +60,17 @@ export class CheckpointCoordinator {
   readonly #failures: FailureManager
   readonly #background: BackgroundWork
   readonly #confirmed = new ConfirmedCommits()
-  readonly #subtasks: number
-  #ended = new Set<string>()
-  #attempt: Attempt | undefined
+  readonly #listening: Listening
   #active = false
   #pending: PendingCheckpoint | undefined
   #timer: TimerHandle | undefined
   #dueMs = 0
   #nextId: CheckpointId
-  #latest: CheckpointId | undefined
+  #latest: Manifest | undefined
+  /** Of a checkpoint after the latest one nobody knows whether it is complete. */
+  #uncertain = false
+  /** Parts of the job that go back. */
+  #rewinding = 0
   #lastCompletionMs: number | undefined
   #marked: boolean
   /** Something in flight could not be stored: until the next start barriers wait. */
@@ -95,9 +100,9 @@ export class CheckpointCoordinator {
     this.#decider = new RequestDecider(minPauseMs)
     this.#failures = new FailureManager(init.options.tolerableFailures)
     this.#background = new BackgroundWork(init.ports.log, () => this.#pump())
-    this.#subtasks = init.job.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
+    this.#listening = new Listening(init.job.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0))
     this.#nextId = init.opened.nextId
-    this.#latest = init.opened.restore?.checkpoint
+    this.#latest = init.opened.restore
     this.#marked = init.opened.marked
     this.#savepoint = new LiveSavepoint({
       ports: init.ports, opened: init.opened, engine: init.job.engine,
@@ -106,7 +111,7 @@ export class CheckpointCoordinator {
   }
 
   get latestComplete(): CheckpointId | undefined {
-    return this.#latest
+    return this.#latest?.checkpoint
   }
 
   /** For status displays: what is on its way. */
@@ -122,11 +127,11 @@ export class CheckpointCoordinator {
 
   /** The subtasks of `attempt` are deployed. Again after each restart: earlier attempts are then ignored. */
   start(attempt: Attempt): void {
-    this.#attempt = attempt
+    this.#listening.start(attempt)
     this.#active = true
+    this.#uncertain = false
     this.#final = false
     this.#waitForBarriers = false
-    this.#ended = new Set()
     this.#confirmed.reset()
     this.#backlog = false
     this.#savepoint.restart()
@@ -201,20 +206,20 @@ export class CheckpointCoordinator {
   }
 
   onCommitted(from: SubtaskId, id: CheckpointId): void {
-    if (from.attempt !== this.#attempt) return
+    if (!this.#listening.to(from)) return
     this.#confirmed.confirm(from, id)
     this.#checkConfirmed()
   }
 
   onEndOfData(from: SubtaskId): void {
-    if (from.attempt !== this.#attempt) return
-    this.#ended.add(subtaskKey(from))
+    if (!this.#listening.to(from)) return
+    this.#listening.onEnded(from)
     this.#finalIfAllEnded()
   }
 
   onSubtaskFinished(from: SubtaskId): void {
-    if (from.attempt !== this.#attempt) return
-    this.#ended.add(subtaskKey(from))
+    if (!this.#listening.to(from)) return
+    this.#listening.onEnded(from)
     this.#confirmed.finish(from)
     // It ended before its part came: without it the checkpoint can never be complete.
     if (this.#pending?.awaits(from) === true) this.#abort(this.#pending, 'partly-finished', '', undefined, from)
@@ -222,8 +227,20 @@ export class CheckpointCoordinator {
     this.#finalIfAllEnded()
   }
 
-  onSubtaskFailed(from: SubtaskId): void {
-    if (this.#pending?.awaits(from) === true) this.#abort(this.#pending, 'task-failure', '', undefined, from)
+  /**
+   * `again`, which are whole regions, are going to be started again as these attempts, because of `who` if that is
+   * known: says from which checkpoint. Until they run no other one begins (CC-9).
+   */
+  *rewind(again: readonly SubtaskId[], who?: SubtaskId): Io<Rewound> {
+    this.#listening.restart(again)
+    this.#confirmed.forget(again)
+    this.#rewinding += 1
+    if (this.#pending !== undefined) this.#abort(this.#pending, 'task-failure', '', undefined, who)
+    if (this.#pending !== undefined) yield* wait<void>((done) => void this.#quiet.push(done))
+    this.#rewinding -= 1
+    this.#savepoint.interrupt()
+    if (!this.#active || this.#final || this.#uncertain) return { kind: 'all' }
+    return { kind: 'to', manifest: this.#latest }
   }
 
   /**
@@ -274,7 +291,7 @@ export class CheckpointCoordinator {
     // Fixed rate while we keep up; after a stall the rhythm starts anew instead of catching up.
     const intervalMs = this.#intervalMs
     if (intervalMs > 0) this.#arm(Math.max(this.#dueMs + intervalMs, nowMs + 1) - nowMs)
-    if (!this.#allEnded()) this.request('periodic')
+    if (!this.#listening.allEnded) this.request('periodic')
     else if (this.#pending === undefined) this.request('final')
   }
 
@@ -284,12 +301,8 @@ export class CheckpointCoordinator {
     if (request !== undefined) this.#begin(request)
   }
 
-  #allEnded(): boolean {
-    return this.#ended.size === this.#subtasks
-  }
-
   #finalIfAllEnded(): void {
-    if (!this.#allEnded() || this.#final || !this.#active) return
+    if (!this.#listening.allEnded || this.#final || !this.#active) return
     // One on its way may have been cut before the end. If it was not, it answers this request, too.
     this.request('final')
   }
@@ -379,7 +392,8 @@ export class CheckpointCoordinator {
     const final = pending.request.kind === 'final' || pending.finished
     pending.state = 'completed'
     this.#pending = undefined
-    this.#latest = id
+    this.#latest = manifest
+    this.#uncertain = false
     this.#lastCompletionMs = this.#ports.clock.monotonicMs()
     this.#failures.onSuccess(id)
     pending.trace.add({ event: 'cp.done', cp: id, t: manifest.completedAtMs, bytes: manifest.counts.bytes })
@@ -406,6 +420,7 @@ export class CheckpointCoordinator {
     if (commit.kind === 'taken') {
       this.#failed(pending, new Error(`the number ${pending.id} is taken by a writer that was succeeded`), 'discard')
     } else if (commit.kind === 'unknown') {
+      this.#uncertain = true
       this.#failed(pending, commit.error, 'keep')
     } else {
       const { directory, epoch: mine } = this.#opened
@@ -418,7 +433,9 @@ export class CheckpointCoordinator {
   }
 
   #failed(pending: PendingCheckpoint, error: unknown, files: 'discard' | 'keep'): void {
-    this.#end(pending, 'finalisation-failed', describeThrown(error), error, files)
+    // A thread that died takes its files with it: then a part goes back, and it was not the storage.
+    const reason = this.#rewinding > 0 ? 'task-failure' : 'finalisation-failed'
+    this.#end(pending, reason, describeThrown(error), error, files)
   }
 
   #abort(
@@ -446,7 +463,7 @@ export class CheckpointCoordinator {
     this.#writeTrace(pending)
     const verdict = this.#failures.onFailure(id, reason)
     for (const to of pending.plan.wait) {
-      this.#host.send(to, { kind: 'aborted', id, latestComplete: this.#latest })
+      this.#host.send(to, { kind: 'aborted', id, latestComplete: this.latestComplete })
     }
     this.#host.aborted(id, reason, error)
     pending.request.done({ kind: 'failed', id, reason, error })
@@ -461,7 +478,7 @@ export class CheckpointCoordinator {
   }
 
   #retryFinal(): void {
-    if (this.#active && this.#allEnded() && this.#intervalMs === 0) this.#arm(FINAL_RETRY_MS)
+    if (this.#active && this.#listening.allEnded && this.#intervalMs === 0) this.#arm(FINAL_RETRY_MS)
   }
 
   #settled(): void {
@@ -500,12 +517,6 @@ export class CheckpointCoordinator {
     this.#background.add('gc', collectGarbage(this.#ports, this.#opened.directory, policy, this.#opened.known))
   }
 }
-
-const summaryOf = (manifest: Manifest): CompletedCheckpoint => ({
-  id: manifest.checkpoint, epoch: manifest.epoch, kind: manifest.kind, finished: manifest.finished,
-  triggeredAtMs: manifest.triggeredAtMs, completedAtMs: manifest.completedAtMs, tookMs: manifest.tookMs,
-  bytes: manifest.counts.bytes, entries: manifest.counts.entries,
-})
 
 const describeReport = (error: ErrorReport | undefined): string =>
   error === undefined ? '' : `${error.code} ${error.what}`

@@ -19,6 +19,8 @@
  *         label does it the other way round (LB-3), so that at least one of the two sees the other.
  *   GC-7  What starts made before they had an epoch (.tmp-e0-…) goes once two collections of one term have seen
  *         it: a start that is under way is over by then, or finds it gone and makes it again (OD-4).
+ *   GC-8  State that no manifest names goes from beside a manifest that stays, too: a writer that was succeeded left it
+ *         under a number that its successor completed, or the reverse.
  *
  * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
  */
@@ -52,7 +54,7 @@ export interface Policy {
   readonly pinned?: CheckpointId | undefined
   /** The lowest number that may be on its way. */
   readonly floor: number
-  /** No process works here: temporary files of this term and of starts are nobody's, those of labels excepted. */
+  /** No process works here: temporary files of whatever term are nobody's, those of labels excepted. */
   readonly alone?: true
   /** Paths of temporary files of starts that a collection of this term has seen before (GC-7). */
   readonly seen?: ReadonlySet<string>
@@ -76,6 +78,7 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
   const inUse = filesInUse(facts, doomed)
   const kept = new Set<CheckpointId>(facts.manifests.map((fact) => fact.id))
   for (const manifest of doomed) kept.delete(manifest.checkpoint)
+  const damaged = new Set(facts.manifests.flatMap((fact) => (fact.kind === 'damaged' ? [fact.id] : [])))
   const others: string[] = []
   const unknown: string[] = []
   const temporary = (path: string, name: string): boolean => {
@@ -96,14 +99,16 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
       if (parseManifestFile(name) === undefined && !temporary(path, name)) unknown.push(path)
       continue
     }
-    if (kept.has(id) || id >= policy.floor) continue
-    const inside = (listing.inside.get(id) ?? []).map((file) => (
-      { file, fate: inUse(id, file) ? 'keep' as const : fateOf(file, id, oldestKept, policy) }))
+    if (id >= policy.floor || damaged.has(id)) continue
+    // GC-8: beside what stays only state can be superfluous.
+    const inside = (listing.inside.get(id) ?? [])
+      .filter((file) => !kept.has(id) || parseStateFile(file) !== undefined)
+      .map((file) => ({ file, fate: inUse(id, file) ? 'keep' as const : fateOf(file, id, oldestKept, policy) }))
     for (const { file, fate } of inside) {
       if (fate === 'delete') files.push({ checkpoint: id, name: file })
       else if (fate === 'unknown') unknown.push(checkpointFile(directory, id, file))
     }
-    if (inside.every(({ fate }) => fate === 'delete')) directories.push(id)
+    if (!kept.has(id) && inside.every(({ fate }) => fate === 'delete')) directories.push(id)
   }
   others.push(...oldEpochs(directory, facts, listing, retained, policy))
   for (const name of listing.epochs) {
@@ -121,8 +126,8 @@ export function classify(directory: string, facts: Facts, listing: Listing, poli
 function isAbandoned(path: string, name: string, epoch: number, { mine, alone, seen }: Policy): boolean {
   if (epoch === 0) return alone === true || seen?.has(path) === true
   if (epoch < mine) return true
-  // Labels are given at any time, without the lock.
-  return alone === true && epoch === mine && !isLabelTemporary(name)
+  // Of this term, or of the next ones, which somebody wanted to claim. Labels are given at any time, without the lock.
+  return alone === true && !isLabelTemporary(name)
 }
 
 /** True of a state file that a manifest which stays refers to, or may refer to. */

@@ -96,12 +96,17 @@ export class LiveSavepoint {
     awaited.done({ ok: true, value: undefined })
   }
 
-  /** LS-4: after the coordinator has given its requests up. */
-  *end(): Io<void> {
-    this.#over = true
+  /** Whoever was to confirm has gone back: nobody waits for that any more. A copy that has begun goes on. */
+  interrupt(): void {
     const awaited = this.#awaited
     this.#awaited = undefined
     awaited?.done({ ok: false, error: new Error(ENDED) })
+  }
+
+  /** LS-4: after the coordinator has given its requests up. */
+  *end(): Io<void> {
+    this.#over = true
+    this.interrupt()
     if (this.#path !== undefined) yield* wait<void>((done) => void this.#idle.push(done))
   }
 
@@ -145,7 +150,7 @@ export class LiveSavepoint {
   }
 }
 
-const ENDED = 'the job ended, or went back to its last checkpoint, before it was written'
+const ENDED = 'the job ended, or a part of it went back to its last checkpoint, before it was written'
 
 function asFailure(path: string, error: unknown): StreamError {
   if (isStreamError(error)) return error

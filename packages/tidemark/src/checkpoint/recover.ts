@@ -53,23 +53,30 @@ export function reachableManifests(facts: Facts): readonly Manifest[] {
 
 export function decideRecovery(directory: string, facts: Facts, options: RecoveryOptions): RecoveryDecision {
   if (options.fresh) return { kind: 'start-empty' }
-  // The head of the chain must be known; a damaged record further back hides only older checkpoints.
-  const head = facts.epochs.at(-1)
-  if (head?.kind === 'damaged') return { kind: 'refuse', error: head.error }
-  const lost = lostStart(directory, facts, head?.epoch)
-  if (lost !== undefined) return { kind: 'refuse', error: lost }
+  const broken = brokenHead(directory, facts)
+  if (broken !== undefined) return { kind: 'refuse', error: broken }
+  const head = startsOf(facts).at(-1)
   const reachable = reachableManifests(facts)
   if (options.from !== undefined) return chosen(directory, facts, reachable, options.from)
   const newest = reachable.at(-1)
-  const problem = damagedAbove(directory, facts, newest) ?? lostEnd(directory, facts, newest, head?.start.lineage)
+  const problem = damagedAbove(directory, facts, newest) ?? lostEnd(directory, facts, newest, head?.lineage)
   if (problem !== undefined) return { kind: 'refuse', error: problem }
-  if (newest === undefined) return startEmpty(directory, facts, head?.start)
+  if (newest === undefined) return startEmpty(directory, facts, head)
   const done = facts.finished.some(
     (mark) => mark.lineage === newest.lineage && mark.checkpoint === newest.checkpoint,
   )
   return newest.finished && done
     ? { kind: 'already-finished', manifest: newest }
     : { kind: 'restore', manifest: newest }
+}
+
+/**
+ * Why it is not known which checkpoints are reachable: the head of the chain is damaged, or lost. A damaged record
+ * further back hides only older ones.
+ */
+export function brokenHead(directory: string, facts: Facts): StreamError | undefined {
+  const head = facts.epochs.at(-1)
+  return head?.kind === 'damaged' ? head.error : lostStart(directory, facts, head?.epoch)
 }
 
 /** A damaged or foreign manifest hides its epoch: above the newest one it may be ours and counts as such. */

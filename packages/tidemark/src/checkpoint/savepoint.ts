@@ -32,7 +32,7 @@ import { jobFile, manifestFile, savepointFile, takingFile } from './layout.ts'
 import { fullBytes, parseManifest, type Manifest } from './manifest.ts'
 import type { OpenedDirectory } from './open.ts'
 import { readFacts, type Facts } from './read.ts'
-import { reachableManifests, startsOf } from './recover.ts'
+import { brokenHead, reachableManifests, startsOf } from './recover.ts'
 import { findManifest } from './references.ts'
 import { Shape } from './shape.ts'
 
@@ -119,10 +119,13 @@ function parseSavepoint(bytes: Uint8Array, file: string): SavepointDocument {
 
 /**
  * A completed checkpoint of a state directory, that of a dead job as a rule. `ref`: a number, `latest`,
- * `latest-1`, `@label`. Throws E047 if there is none, or none that a start could go on from.
+ * `latest-1`, `@label`. Throws E047 if there is none, or none that a start could go on from; E044 or E050 where it
+ * cannot be known which those are.
  */
 export function* restorableOf(storage: Storage, directory: string, ref = 'latest'): Io<Restorable> {
   const facts = yield* readFacts(storage, directory)
+  const broken = brokenHead(directory, facts)
+  if (broken !== undefined) throw broken
   const manifest = yield* findManifest(storage, directory, facts, ref)
   const reachable = reachableManifests(facts)
   if (!reachable.includes(manifest)) {

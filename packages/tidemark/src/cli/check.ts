@@ -13,7 +13,7 @@ import type { OperatorFate, Verdict } from '../checkpoint/evolution/compare.ts'
 import { withCheckpoints } from '../checkpoint/inspection/open.ts'
 import { isReference } from '../checkpoint/references.ts'
 import { loadJob, parseAddress } from '../host/load/load-job.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatCount, formatTable } from './format.ts'
@@ -37,7 +37,7 @@ export async function checkCommand(file: string, flags: CheckFlags, terminal: Te
   const { graph, configRead } = buildGraph(job, { config })
   refuseUnread(config, configRead)
   const place = against(flags, job.name)
-  const storage = nodeStorage()
+  const storage = realStorage()
   const check = await finished(withCheckpoints(storage, [place], (opened) =>
     checkAgainst(storage, opened as NonNullable<typeof opened>, graph, flags.allowDropped ?? [])))
   if (flags.json) terminal.data(JSON.stringify(reportFor(job.name, place.directory, check)))

@@ -4,19 +4,27 @@
  * Called by care-commands.ts; what goes is decided in checkpoint/clean.ts.
  *
  *   EZ-1  Removing takes the lock of the directory, as a job does; a dry run takes none and writes nothing.
+ *   EZ-2  The lock of a directory in object storage keeps out only this machine. There it is removed only if the
+ *         last writer ran on this machine too, and is dead: what it had on its way would look like garbage.
  */
+import { hostname } from 'node:os'
 import { isStreamError } from '../base/errors.ts'
+import type { Io } from '../base/io.ts'
+import type { Storage } from '../base/ports.ts'
 import { clean, planCleaning, requireStateDirectory, type Cleaning, type CleaningReport } from '../checkpoint/clean.ts'
+import { newestEpoch, readClaim } from '../checkpoint/epochs.ts'
 import { E051_STATE_LOCKED } from '../checkpoint/errors.ts'
 import { E179_JOB_AT_WORK } from '../checkpoint/errors-clean.ts'
 import { lockDirectory, type DirectoryLock } from '../host/directory-lock.ts'
 import { askMetrics } from '../host/metrics-socket.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { isRemote } from '../host/places.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { counted } from './entry-lines.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatBytes, formatTable } from './format.ts'
+import { isAlive } from './pid-file.ts'
 import { stateDirectory } from './place.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -53,7 +61,7 @@ async function cleanCommand(
   given: string, cleaning: Cleaning, flags: CleanFlags, terminal: Terminal,
 ): Promise<ExitCode> {
   const directory = stateDirectory(given)
-  await finished(requireStateDirectory(nodeStorage(), directory))
+  await finished(requireStateDirectory(realStorage(), directory))
   const report = flags.dryRun ? await plan(directory, cleaning) : await underLock(directory, cleaning)
   if (flags.json) terminal.data(JSON.stringify(report))
   else show(report, terminal)
@@ -61,17 +69,35 @@ async function cleanCommand(
 }
 
 async function plan(directory: string, cleaning: Cleaning): Promise<CleaningReport> {
-  const running = (await askMetrics(directory, ANSWER_WITHIN_MS)).kind !== 'nobody'
-  return await finished(planCleaning(nodeStorage(), directory, cleaning, running))
+  const storage = realStorage()
+  const running = (await askMetrics(directory, ANSWER_WITHIN_MS)).kind !== 'nobody' ||
+    (await finished(writerElsewhere(storage, directory))) !== undefined
+  return await finished(planCleaning(storage, directory, cleaning, running))
 }
 
 async function underLock(directory: string, cleaning: Cleaning): Promise<CleaningReport> {
   const lock = await locked(directory)
+  const storage = realStorage()
   try {
-    return await finished(clean({ storage: nodeStorage(), probe: () => {} }, directory, cleaning))
+    const writer = await finished(writerElsewhere(storage, directory))
+    if (writer !== undefined) {
+      const problem = `its last writer is ${writer}, and nobody here knows whether that has ended: ` +
+        'run the command there'
+      throw E179_JOB_AT_WORK({ directory, problem })
+    }
+    return await finished(clean({ storage, probe: () => {} }, directory, cleaning))
   } finally {
     await lock.release()
   }
+}
+
+/** EZ-2: who it is, if it may live. */
+function* writerElsewhere(storage: Storage, directory: string): Io<string | undefined> {
+  const newest = isRemote(directory) ? yield* newestEpoch(storage, directory) : undefined
+  if (newest === undefined) return undefined
+  const { host, pid } = yield* readClaim(storage, directory, newest)
+  const isDead = host === hostname() && (pid === process.pid || !isAlive(pid))
+  return isDead ? undefined : `process ${pid} on ${host}`
 }
 
 async function locked(directory: string): Promise<DirectoryLock> {

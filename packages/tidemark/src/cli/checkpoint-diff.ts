@@ -11,7 +11,7 @@ import type { ItemChange } from '../checkpoint/inspection/diff-lists.ts'
 import type { StructureChange } from '../checkpoint/inspection/diff-structure.ts'
 import type { ValueView } from '../checkpoint/inspection/entry-view.ts'
 import { withCheckpoints } from '../checkpoint/inspection/open.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { entryPlace } from './entry-lines.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
@@ -37,7 +37,7 @@ export async function diffCommand(
     limit, ...(operator === undefined ? {} : { operator }), ...(state === undefined ? {} : { state }),
   }
   const places = [placeIn(directory, a), placeIn(directory, b)]
-  const diff = await finished(withCheckpoints(nodeStorage(), places, (first, second) =>
+  const diff = await finished(withCheckpoints(realStorage(), places, (first, second) =>
     diffCheckpoints(first as NonNullable<typeof first>, second as NonNullable<typeof second>, choice)))
   if (flags.json) terminal.data(JSON.stringify(diff))
   else show(diff, terminal)

@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto'
 import { wait, type Io } from '../base/io.ts'
 import { withCheckpoints } from '../checkpoint/inspection/open.ts'
 import { checkLabelName, readLabels, removeLabel, setLabel } from '../checkpoint/labels.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatTable } from './format.ts'
@@ -28,7 +28,7 @@ export async function labelCommand(
 ): Promise<ExitCode> {
   const name = checkLabelName(label)
   const place = placeOf(given, ref)
-  const storage = nodeStorage()
+  const storage = realStorage()
   const set = await finished(withCheckpoints(storage, [place], function* (opened) {
     const { directory, manifest: { checkpoint } } = opened as NonNullable<typeof opened>
     const ports = { storage, salt: randomInt(SALTS), pause }
@@ -46,7 +46,7 @@ export async function labelCommand(
 
 export async function labelsCommand(given: string, flags: LabelFlags, terminal: Terminal): Promise<ExitCode> {
   const directory = stateDirectory(given)
-  const labels = await finished(readLabels(nodeStorage(), directory))
+  const labels = await finished(readLabels(realStorage(), directory))
   const rows = labels.map(({ name, checkpoint }) => [`@${name}`, `#${checkpoint}`])
   if (flags.json) terminal.data(JSON.stringify({ schema: 'tidemark.checkpoint.labels/1', directory, labels }))
   else if (rows.length === 0) terminal.note(`  No checkpoint in ${directory} has a label.`)
@@ -59,7 +59,7 @@ export async function unlabelCommand(
 ): Promise<ExitCode> {
   const directory = stateDirectory(given)
   const name = checkLabelName(label)
-  await finished(removeLabel(nodeStorage(), directory, name))
+  await finished(removeLabel(realStorage(), directory, name))
   if (flags.json) terminal.data(JSON.stringify({ schema: 'tidemark.checkpoint.unlabel/1', directory, label: name }))
   else terminal.note(`  @${name} is gone; its checkpoint now lives as long as any other.`)
   return EXIT.ok

@@ -10,7 +10,7 @@ import {
 } from '../checkpoint/inspect.ts'
 import { fullBytes } from '../checkpoint/manifest.ts'
 import { isSavepoint, verifySavepoint } from '../checkpoint/savepoint.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { countCells } from './entry-lines.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
@@ -29,7 +29,7 @@ export async function listCommand(
   given: string | undefined, flags: CheckpointFlags, terminal: Terminal,
 ): Promise<ExitCode> {
   const directory = directoryFrom(given, flags.state)
-  const list = await finished(listCheckpoints(nodeStorage(), directory, Date.now()))
+  const list = await finished(listCheckpoints(realStorage(), directory, Date.now()))
   if (flags.json) {
     terminal.data(JSON.stringify(list))
     return EXIT.ok
@@ -45,7 +45,7 @@ export async function listCommand(
 }
 
 function* verify(directory: string, ref: string): Io<CheckpointVerification> {
-  const storage = nodeStorage()
+  const storage = realStorage()
   const whole = ref === 'latest' && (yield* isSavepoint(storage, directory))
   return yield* whole ? verifySavepoint(storage, directory) : verifyCheckpoint(storage, directory, ref)
 }
@@ -54,7 +54,7 @@ type Given = readonly [string | undefined, string | undefined]
 
 export async function showCommand(given: Given, flags: CheckpointFlags, terminal: Terminal): Promise<ExitCode> {
   const { directory, ref } = placeFrom(...given, flags.state)
-  const details = await finished(showCheckpoint(nodeStorage(), directory, ref, Date.now()))
+  const details = await finished(showCheckpoint(realStorage(), directory, ref, Date.now()))
   if (flags.json) terminal.data(JSON.stringify(details))
   else for (const line of detailLines(details, terminal)) terminal.data(line)
   return EXIT.ok

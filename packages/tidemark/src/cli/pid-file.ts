@@ -10,19 +10,21 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { storageError } from '../base/storage-errors.ts'
+import { localPlace } from '../host/places.ts'
 
 export const PID_FILE = 'tidemark.pid'
 
 export class PidFile {
   readonly #path: string
 
-  /** Creates the state directory if need be. */
+  /** Creates the state directory if need be; for one in object storage, that which stands for it here. */
   constructor(stateDirectory: string) {
-    this.#path = join(stateDirectory, PID_FILE)
+    const directory = localPlace(stateDirectory)
+    this.#path = join(directory, PID_FILE)
     try {
-      mkdirSync(stateDirectory, { recursive: true, mode: 0o700 })
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
     } catch (error) {
-      throw failure(error, 'creating', stateDirectory)
+      throw failure(error, 'creating', directory)
     }
   }
 
@@ -72,7 +74,8 @@ function failure(error: unknown, operation: string, path: string): Error {
   return storageError({ errno, operation, path }, error)
 }
 
-function isAlive(pid: number): boolean {
+/** Of this machine; true also of one of another user. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

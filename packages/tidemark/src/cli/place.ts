@@ -6,13 +6,14 @@
  *   DIR#REF        the same in one word; the only form for a second directory
  *   REF --state DIR
  *
- * DIR is a state directory or a savepoint; REF is latest, latest-1, a number or @label (checkpoint/references.ts).
+ * DIR is a state directory or a savepoint, on this machine or s3://BUCKET/PREFIX; REF is latest, latest-1, a number or
+ * @label (checkpoint/references.ts).
  * Called by the commands that look at checkpoints.
  */
 import { existsSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { isReference } from '../checkpoint/references.ts'
 import { E099_NOT_FOUND } from '../host/load/errors.ts'
+import { isRemote, resolvePlace } from '../host/places.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 
 export interface CheckpointPlace {
@@ -68,9 +69,10 @@ const noDirectory = (): Error =>
     hints: ['name it first, or after --state: tidemark checkpoint show .tidemark/flights latest'],
   })
 
-/** Of an argument; throws E099 where there is none. */
+/** Of an argument; throws E099 where there is none. Of one in object storage whoever reads it learns that. */
 export function stateDirectory(given: string): string {
-  const path = resolve(given)
+  const path = resolvePlace(given)
+  if (isRemote(path)) return path
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
   throw E099_NOT_FOUND({
     what: 'state directory', path,

@@ -5,14 +5,15 @@
  * first record. Records of a watched key and the result go to stdout, talk to stderr.
  */
 import { open as openInspector } from 'node:inspector'
-import { join, relative, resolve } from 'node:path'
+import { join } from 'node:path'
 import { buildGraph } from '../api/build.ts'
 import type { EntryChange } from '../checkpoint/inspection/diff-groups.ts'
 import type { EntryView } from '../checkpoint/inspection/entry-view.ts'
 import { formatKey, parseKey } from '../checkpoint/inspection/key-text.ts'
 import type { Key } from '../graph/key.ts'
 import { loadJob, parseAddress } from '../host/load/load-job.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { resolvePlace, shownPlace } from '../host/places.ts'
+import { realStorage } from '../host/real-storage.ts'
 import {
   replay, type KeyHistory, type ReplayDifference, type ReplayPlan, type ReplayReport, type ShownRecord,
 } from '../host/replay.ts'
@@ -54,10 +55,10 @@ export async function replayCommand(file: string, flags: ReplayFlags, terminal: 
     onStopSignals({ stop, now: (by) => process.exit(exitCodeOfSignal(by)) })
   let removeSignals = watchSignals()
   try {
-    const outcome = await replay(nodeStorage(), {
+    const outcome = await replay(realStorage(), {
       graph, config, directory, to: flags.to, limit: flags.limit, ports: savepointPorts(), signal: stopped.signal,
       ...(flags.from === undefined ? {} : { from: flags.from }),
-      ...(flags.keep === undefined ? {} : { keep: resolve(flags.keep) }),
+      ...(flags.keep === undefined ? {} : { keep: resolvePlace(flags.keep) }),
       ...(key === undefined ? {} : { key }),
       log: (level, message) => terminal.note(`  ${level}: ${message}`),
       begins: (plan) => {
@@ -96,9 +97,7 @@ function waitForDebugger(file: string, terminal: Terminal): void {
 function showPlan({ job, from, to, directory, parallelism }: ReplayPlan, terminal: Terminal): void {
   const way = `#${from.checkpoint} → #${to.checkpoint}`
   const apart = formatAge(Math.max(0, to.completedAtMs - from.completedAtMs))
-  const shown = relative(process.cwd(), directory)
-  const where = shown.startsWith('..') || shown === '' ? directory : shown
-  const facts = `${way} of ${where}, ${apart} of the job, at parallelism ${parallelism}`
+  const facts = `${way} of ${shownPlace(directory)}, ${apart} of the job, at parallelism ${parallelism}`
   terminal.note(`  ${terminal.style('bold', job)}  ${facts}`)
 }
 

@@ -6,7 +6,7 @@
 import { withCheckpoints } from '../checkpoint/inspection/open.ts'
 import { reportRescale, type OperatorRescale, type RescaleReport, type Share } from '../checkpoint/inspection/rescale.ts'
 import { giveOrder, type OrderAnswer } from '../host/control-socket.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { counted } from './entry-lines.ts'
 import { E095_COMMAND_LINE, E157_NOBODY_RUNS } from './errors.ts'
@@ -26,7 +26,7 @@ export interface RescaleFlags {
 export async function rescaleCommand(given: string, flags: RescaleFlags, terminal: Terminal): Promise<ExitCode> {
   if (flags.live) return await rescaleLive(given, flags, terminal)
   const place = placeOf(given, flags.at)
-  const report = await finished(withCheckpoints(nodeStorage(), [place], (opened) =>
+  const report = await finished(withCheckpoints(realStorage(), [place], (opened) =>
     reportRescale(opened as NonNullable<typeof opened>, flags.to, () => performance.now())))
   if (flags.json) terminal.data(JSON.stringify(report))
   else show(report, terminal)

@@ -3,7 +3,7 @@
  *
  * Pure functions from host/run.ts's events to lines; run.ts decides where they go.
  */
-import { relative } from 'node:path'
+import { shownPlace } from '../host/places.ts'
 import type { JobEvent, RunOutcome } from '../host/run.ts'
 import { formatAge, formatCount } from './format.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,8 +39,7 @@ function stateLine(event: Started): string {
     ? 'from the beginning'
     : `resumed from #${restored.checkpoint} (${formatAge(restored.ageMs)} old)`
   if (event.stateDirectory === undefined) return 'in memory only: nothing survives this process'
-  const shown = relative(process.cwd(), event.stateDirectory)
-  return `${shown.startsWith('..') ? event.stateDirectory : shown || '.'}   ${from}`
+  return `${shownPlace(event.stateDirectory)}   ${from}`
 }
 
 /** The guarantee link by link: it is only as strong as its weakest link, and that one is named. */
@@ -69,8 +68,10 @@ export function eventLine(event: JobEvent, terminal: Terminal): string | undefin
       const wait = event.delayMs === 0 ? 'at once' : `in ${formatAge(event.delayMs)}`
       const { code, what, place } = event.error
       const where = place.operator === undefined ? '' : ` in ${place.operator}`
+      const who = event.operators === undefined ? 'everyone' : event.operators.join(', ')
+      const others = event.operators === undefined ? '' : '; the rest of the job goes on'
       return `  ${warn} failed${where}: ${code} ${what}\n    ` +
-        `restart ${event.attempt} ${wait}, everyone back to the last checkpoint`
+        `restart ${event.attempt} ${wait}, ${who} back to the last checkpoint${others}`
     }
     case 'rescaled': {
       const threads = event.workers > 1 ? ` on ${event.workers} threads` : ''

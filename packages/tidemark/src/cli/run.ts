@@ -8,10 +8,11 @@
  *   RC-1  The pid file is there before the job file is imported, if the state directory is known.
  *   RC-2  With --json stdout carries one JSON object a line and the last one is the outcome.
  */
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
 import { reportOf } from '../base/errors.ts'
+import { resolvePlace } from '../host/places.ts'
 import { startJob, type JobEvent, type RunOutcome } from '../host/run.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, type ExitCode } from './exit-codes.ts'
@@ -61,12 +62,12 @@ export async function runCommand(file: string, flags: RunFlags, terminal: Termin
     return created
   }
   try {
-    if (flags.state !== undefined) pidFile = announce(resolve(flags.state))
+    if (flags.state !== undefined) pidFile = announce(resolvePlace(flags.state))
     const address = parseAddress(file, process.cwd())
     const job = await loadJob(address)
     const { graph, configRead } = buildGraph(job, { config })
     refuseUnread(config, configRead)
-    const stateDirectory = resolve(flags.state ?? join('.tidemark', job.name))
+    const stateDirectory = resolvePlace(flags.state ?? join('.tidemark', job.name))
     pidFile ??= announce(stateDirectory)
     return await runToEnd({ job, address, config, flags, stateDirectory, terminal, pidFile, guarantee: graph.guarantee })
   } finally {

@@ -4,14 +4,14 @@
  * Called by app.ts. The job writes it where the path given here leads, so that the path is made absolute first.
  */
 import { randomBytes } from 'node:crypto'
-import { resolve } from 'node:path'
+import { resolvePlace } from '../host/places.ts'
 import type { ErrorReport } from '../base/errors.ts'
 import { restorableOf } from '../checkpoint/savepoint.ts'
 import { takeSavepoint, type SavepointPorts, type TakenSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { Io } from '../base/io.ts'
 import { giveOrder, type OrderAnswer, type OrderOutcome } from '../host/control-socket.ts'
 import { E156_ORDER_REFUSED } from '../host/errors.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { engineVersion } from '../host/version.ts'
 import { finished } from './checkpoint.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
@@ -31,7 +31,7 @@ export const TAKEN_WITHIN_MS = 5_000
 
 export async function savepointCommand(given: string, flags: SavepointFlags, terminal: Terminal): Promise<ExitCode> {
   const { directory, ref } = placeOf(given, flags.at)
-  const to = resolve(flags.to ?? `${directory}-savepoints/${stamp(new Date())}`)
+  const to = resolvePlace(flags.to ?? `${directory}-savepoints/${stamp(new Date())}`)
   const ofFiles = flags.at !== undefined || ref !== 'latest'
   const answer = ofFiles ? undefined : answerOf(await giveOrder(directory, { order: 'savepoint', to }, TAKEN_WITHIN_MS))
   if (answer?.kind === 'failed') return showFailure(answer.error, flags.json, terminal)
@@ -72,7 +72,7 @@ export function savepointPorts(): SavepointPorts {
     chance: () => false,
   }
   const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }
-  return { storage: nodeStorage(), random, clock }
+  return { storage: realStorage(), random, clock }
 }
 
 /** Undefined: nobody runs the job. Throws E156. */

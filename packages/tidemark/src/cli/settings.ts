@@ -43,6 +43,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
   aggregateAhead: {
     kind: 'switch', min: 0, example: 'aggregateAhead=off', brief: 'add up ahead of a shuffle where that is exact',
   },
+  pruneColumns: {
+    kind: 'switch', min: 0, example: 'pruneColumns=off', brief: 'send between threads only what is read of a record',
+  },
   heartbeatTimeout: {
     kind: 'duration', min: 1000, example: 'heartbeatTimeout=30s', brief: 'a worker thread silent for longer is replaced',
   },

@@ -11,6 +11,7 @@ import { parseKey } from '../checkpoint/inspection/key-text.ts'
 import { parseJson, readValue } from '../checkpoint/inspection/read-value.ts'
 import { editState, type Edit } from '../checkpoint/rewrite/edit-state.ts'
 import { importState } from '../checkpoint/rewrite/import-state.ts'
+import { resolvePlace } from '../host/places.ts'
 import { engineVersion } from '../host/version.ts'
 import { finished } from './checkpoint.ts'
 import { counted } from './entry-lines.ts'
@@ -42,7 +43,7 @@ export async function stateEditCommand(given: string, flags: EditFlags, terminal
     operator, state, key: parseKey(flags.key), to: changeOf(flags),
     ...(flags.window === undefined ? {} : { namespace: readValue(parseJson(flags.window, '--window'), '--window') }),
   }
-  const target = { path: resolve(flags.to), engine: engineVersion() }
+  const target = { path: resolvePlace(flags.to), engine: engineVersion() }
   const result = await finished(editState(savepointPorts(), placeOf(given, flags.at), edit, target))
   const { savepoint: { path, checkpoint, bytes } } = result
   if (flags.json) {
@@ -72,7 +73,7 @@ export interface ImportFlags extends ChangeFlags {
 
 export async function stateImportCommand(given: string, flags: ImportFlags, terminal: Terminal): Promise<ExitCode> {
   const { operator, state } = flags
-  const target = { path: resolve(flags.to), engine: engineVersion() }
+  const target = { path: resolvePlace(flags.to), engine: engineVersion() }
   const lines = linesOf(resolve(flags.from))
   const place = placeOf(given, flags.at)
   const result = await finished(importState(savepointPorts(), place, { operator, state, lines }, target))

@@ -113,12 +113,12 @@ class Table {
     database.exec('BEGIN')
   }
 
-  insert({ window, namespace, value, writtenAtMs }: EntryView, key: Cell): void {
+  insert({ window, namespace, value, writtenAtMs, eventTimeMs }: EntryView, key: Cell): void {
     const fields = fieldsOf(value).filter(([name]) => this.#admits(name))
     const columns = [...FIXED, ...fields.map(([name]) => quoted(name))]
     this.#statement(columns).run(
       key, window?.start ?? null, window?.end ?? null, namespace === undefined ? null : JSON.stringify(namespace),
-      cellOf(value), writtenAtMs ?? null, ...fields.map(([, field]) => cellOf(field)),
+      cellOf(value), writtenAtMs ?? eventTimeMs ?? null, ...fields.map(([, field]) => cellOf(field)),
     )
   }
 

@@ -17,7 +17,9 @@ import type { OpenCheckpoint } from '../checkpoint/inspection/operator-parts.ts'
 import {
   countState, getState, queryState, type Filter, type StateAnswer,
 } from '../checkpoint/inspection/query-state.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { describeShape, shapeIn } from '../graph/aggregate-shape.ts'
+import { keptFormIn } from '../graph/kept-states.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { finished } from './checkpoint.ts'
 import { countCells, counted, entryLines, entryPlace } from './entry-lines.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
@@ -33,7 +35,7 @@ export interface StateFlags {
 }
 
 const over = <T>(place: CheckpointPlace, body: (opened: OpenCheckpoint) => Io<T>): Promise<T> =>
-  finished(withCheckpoints(nodeStorage(), [place], (opened) => body(opened as NonNullable<typeof opened>)))
+  finished(withCheckpoints(realStorage(), [place], (opened) => body(opened as NonNullable<typeof opened>)))
 
 export async function stateListCommand(given: string, flags: StateFlags, terminal: Terminal): Promise<ExitCode> {
   const list = await over(placeOf(given, flags.at), listStates)
@@ -60,11 +62,18 @@ const stateLines = ({ states }: OperatorLine): string[] =>
     formatBytes(state.bytes), declaredLine(state),
   ]), [2, 4])
 
-const declaredLine = ({ version, ttl, jsonSchema }: StateLine): string => [
+const declaredLine = ({ version, ttl, clock, jsonSchema }: StateLine): string => [
   ...(version === undefined || version === 1 ? [] : [`version ${version}`]),
-  ...(ttl === true ? ['ttl'] : []),
-  ...(jsonSchema === undefined ? [] : [`schema ${JSON.stringify(jsonSchema)}`]),
+  ...(ttl === true ? [clock === 'event' ? 'ttl of event time' : 'ttl'] : []),
+  ...(jsonSchema === undefined ? [] : [contents(jsonSchema)]),
 ].join(', ')
+
+/** What the engine says of values that it keeps, in words; else the schema of the job. */
+function contents(jsonSchema: unknown): string {
+  const shape = shapeIn(jsonSchema)
+  if (shape !== undefined) return `accumulators ${describeShape(shape)}`
+  return keptFormIn(jsonSchema) ?? `schema ${JSON.stringify(jsonSchema)}`
+}
 
 export async function stateGetCommand(
   [given, operator, state, key]: readonly [string, string, string, string], flags: StateFlags, terminal: Terminal,

@@ -3,7 +3,7 @@
  *
  * Called by app.ts. Goes the same way as a signal does, and waits until the directory is free for the next start.
  */
-import { resolve } from 'node:path'
+import { resolvePlace } from '../host/places.ts'
 import { giveOrder, type Order, type OrderAnswer } from '../host/control-socket.ts'
 import { E095_COMMAND_LINE, E157_NOBODY_RUNS } from './errors.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
@@ -25,7 +25,7 @@ export async function stopCommand(given: string, flags: StopFlags, terminal: Ter
   if (path !== undefined && flags.noSavepoint) {
     throw E095_COMMAND_LINE({ problem: '--savepoint and --no-savepoint exclude each other.', hints: ['leave one away'] })
   }
-  const order: Order = { order: 'stop', drain, ...(path === undefined ? {} : { savepoint: resolve(path) }) }
+  const order: Order = { order: 'stop', drain, ...(path === undefined ? {} : { savepoint: resolvePlace(path) }) }
   const answer = answerOf(await giveOrder(directory, order, TAKEN_WITHIN_MS))
   if (answer === undefined) throw E157_NOBODY_RUNS({ directory })
   if (answer.kind === 'failed') return showFailure(answer.error, flags.json, terminal)

@@ -36,7 +36,7 @@ export function topLines(job: JobRates, paper: Paper): string[] {
 }
 
 function headLines(job: JobRates, paper: Paper): string[] {
-  const { phase, uptimeMs, pid, workers, parallelism = 1, restarts, recordsIn, recordsOut, late, invalid } = job
+  const { phase, uptimeMs, pid, workers, parallelism = 1, restarts, restarting, recordsIn, recordsOut, late, invalid } = job
   const counts = [
     `${formatCount(recordsIn)} records in`, `${rate(job.numRecordsInPerSecond)}/s`, `${formatCount(recordsOut)} out`,
     ...(late > 0 ? [`${formatCount(late)} late`] : []),
@@ -47,6 +47,7 @@ function headLines(job: JobRates, paper: Paper): string[] {
     ...(parallelism > 1 ? [`parallelism ${parallelism}`] : []),
     ...(workers > 1 ? [`${workers} threads`] : []),
     ...(restarts > 0 ? [`${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`] : []),
+    ...(restarting === undefined ? [] : [`restarting ${restarting.join(', ')}`]),
   ]
   return [
     [job.job, ...facts], counts, checkpointFacts(job), eventTimeFacts(job), bottleneckFacts(job),

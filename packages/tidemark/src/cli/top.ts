@@ -9,7 +9,7 @@
  */
 import { listCheckpoints, type CheckpointList } from '../checkpoint/inspect.ts'
 import { askMetrics } from '../host/metrics-socket.ts'
-import { nodeStorage } from '../host/node-storage.ts'
+import { realStorage } from '../host/real-storage.ts'
 import { bottleneckOf, eventTimeOf, nameOf } from '../observe/diagnosis.ts'
 import {
   E120_NO_JOB_HERE, E121_JOB_NOT_RUNNING, E135_JOB_DOES_NOT_ANSWER, E136_UNKNOWN_METRICS,
@@ -154,4 +154,4 @@ function lastOf({ checkpoints }: CheckpointList): string {
 }
 
 const checkpointsOf = (directory: string): Promise<CheckpointList> =>
-  finished(listCheckpoints(nodeStorage(), directory, Date.now()))
+  finished(listCheckpoints(realStorage(), directory, Date.now()))

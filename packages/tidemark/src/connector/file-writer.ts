@@ -10,7 +10,8 @@
  *   FW-2  `prepareCommit` cuts synchronously, before it returns its Io (law SK-1).
  *   FW-3  Its Io ends after the staged files and their directory entries are durable (law SK-2).
  *   FW-4  Part numbers are never used twice within an epoch, also not after a restart of the subtask:
- *         they go on behind the largest number that is in the directory, staged or final.
+ *         they go on behind the largest number that is in the directory, staged or final, and every attempt has a
+ *         range of its own: what a writer that was replaced still removes is not its successor's.
  *   FW-5  After an I/O error the part is abandoned and its file removed; nothing of it is ever committed.
  *
  * Source: Flink FileWriter and RecoverableFsDataOutputStream; ATC'20, "Can applications recover from fsync
@@ -30,6 +31,8 @@ const CHUNK_CHARS = 128 * 1024
 /** Unwritten bytes above which no input is taken, and below which it is taken again. */
 const FULL_BYTES = 4 * 1024 * 1024
 const ROOM_BYTES = 1024 * 1024
+/** More than a writer stages in its life (FW-4). */
+const PARTS_OF_AN_ATTEMPT = 1_000_000_000
 
 /** Names only, no path: it stays true where the output directory is moved. */
 export interface FileCommittable {
@@ -272,7 +275,8 @@ export class FileWriter implements SinkWriter {
     const { directory } = this.#options
     if (this.#lastPart === undefined) {
       yield* makeDurableDirectory(storage, directory, 'shared')
-      this.#lastPart = largestPart((yield* storage.list(directory)) ?? [], this.#nameOf(0))
+      const begin = this.#context.attempt * PARTS_OF_AN_ATTEMPT
+      this.#lastPart = Math.max(begin, largestPart((yield* storage.list(directory)) ?? [], this.#nameOf(0)))
     }
     for (;;) {
       this.#lastPart += 1

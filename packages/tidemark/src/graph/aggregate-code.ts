@@ -10,6 +10,15 @@
  */
 import type { Window } from './window-spec.ts'
 
+/**
+ * Where a value may have been read already (column-pruning.ts): `read` of a step gives the field of that name of what
+ * has no field `raw`, and what this `read` gives of `raw.record` otherwise.
+ */
+export interface StepColumn {
+  readonly name: string
+  readonly read: (record: any) => unknown
+}
+
 /** One thing that an aggregate does with a record. `at`: which cell of the accumulator. */
 export type AggregateStep =
   | { readonly kind: 'count'; readonly at: number }
@@ -19,10 +28,12 @@ export type AggregateStep =
       readonly integers: boolean
       /** The error for what `read` gave, or for a sum that is no safe integer. */
       readonly refuse: (given: unknown) => Error
+      readonly column?: StepColumn
     }
   | {
       readonly kind: 'min' | 'max'; readonly at: number; readonly read: (value: any) => unknown
       readonly refuse: (given: unknown) => Error
+      readonly column?: StepColumn
     }
   /** Another aggregate, whose accumulator is element `at` of the whole one. */
   | { readonly kind: 'fold'; readonly at: number; readonly add: (part: any, value: any) => unknown }

@@ -15,6 +15,7 @@
 import { assert } from '../base/assert.ts'
 import type { ChainLink, JobEdge, JobGraph, JobVertex } from './job-graph.ts'
 import type { LogicalEdge, LogicalGraph, LogicalOperator, Ship } from './logical-graph.ts'
+import { pruneColumns } from './column-pruning.ts'
 import { aggregateAhead } from './pre-aggregation.ts'
 import { checkParallelismOf } from './validate.ts'
 
@@ -35,7 +36,10 @@ export function toJobGraph(asWritten: LogicalGraph, options: { readonly parallel
   const parallelismOf = (operator: LogicalOperator): number => operator.parallelism ?? parallelism
   const crosses = ({ from }: LogicalEdge, to: LogicalOperator): boolean =>
     parallelismOf(to) > 1 || parallelismOf(at(asWritten.operators, from)) > 1
-  const logical = asWritten.aggregateAhead === false ? asWritten : aggregateAhead(asWritten, crosses)
+  const ahead = asWritten.aggregateAhead === false ? asWritten : aggregateAhead(asWritten, crosses)
+  const crossesAhead = ({ from }: LogicalEdge, to: LogicalOperator): boolean =>
+    parallelismOf(to) > 1 || parallelismOf(at(ahead.operators, from)) > 1
+  const logical = asWritten.pruneColumns === false ? ahead : pruneColumns(ahead, crossesAhead)
 
   const drafts: VertexDraft[] = []
   const edges: JobEdge[] = []

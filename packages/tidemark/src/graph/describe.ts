@@ -7,10 +7,11 @@
  */
 import { assertNever } from '../base/assert.ts'
 import { formatDuration } from '../base/duration.ts'
+import { columnsOf } from './column-pruning.ts'
 import type { LogicalOperator } from './logical-graph.ts'
 import type { KeySelector, OperatorSpec } from './operator-spec.ts'
 import { stepNames } from './pattern-spec.ts'
-import type { StateSpec } from './state-spec.ts'
+import type { StateSpec, TtlSpec } from './state-spec.ts'
 import type { EvictorSpec, TriggerSpec, WindowAssignerSpec } from './window-spec.ts'
 
 /** One short line without the name, e.g. `window tumbling 1h, lateness 5m`. */
@@ -49,7 +50,7 @@ export function describe(spec: OperatorSpec): string {
     case 'temporal-join':
       return `${spec.type} temporal join`
     case 'keyed-join':
-      return `${spec.type} join${spec.ttl === undefined ? '' : `, ttl ${formatDuration(spec.ttl.ttlMs)}`}`
+      return `${spec.type} join${spec.ttl === undefined ? '' : `, ttl ${describeTtl(spec.ttl)}`}`
     case 'lookup-join': {
       const { cache } = spec
       const cached = cache === undefined ? '' : `, cache ${cache.size} for ${formatDuration(cache.ttlMs)}`
@@ -63,6 +64,10 @@ export function describe(spec: OperatorSpec): string {
       return 'rolling aggregate'
     case 'pre-aggregate':
       return `aggregates for ${spec.of} ahead of the shuffle`
+    case 'prune-columns': {
+      const columns = (columnsOf(spec.consumer) ?? []).map(({ name }) => name)
+      return `of each record the key${columns.length === 0 ? '' : ` and ${columns.join(', ')}`}, all that ${spec.of} reads`
+    }
     case 'map':
     case 'filter':
     case 'flat-map':
@@ -70,6 +75,11 @@ export function describe(spec: OperatorSpec): string {
     default:
       return assertNever(spec, 'operator')
   }
+}
+
+function describeTtl({ ttlMs, refreshedBy, time }: TtlSpec): string {
+  const clock = time === 'event' ? ' of event time' : ''
+  return `${formatDuration(ttlMs)}${clock}${refreshedBy === 'read' ? ' after the last match' : ''}`
 }
 
 function windowKind(spec: Extract<OperatorSpec, { kind: 'window' | 'window-join' }>): string {

@@ -7,7 +7,7 @@
  */
 import type { AsyncMapSpec } from './async-spec.ts'
 import type { KeySelector, WindowFunctionContext, WindowSpec } from './operator-spec.ts'
-import type { StateSpec, TtlSpec } from './state-spec.ts'
+import type { EvolutionSpec, StateSpec, TtlSpec } from './state-spec.ts'
 import type { Window } from './window-spec.ts'
 
 /** Of which side a record without a partner is put out, too. */
@@ -23,6 +23,8 @@ export type JoinFunction = (left: any, right: any, context: any) => unknown
 interface TwoInputs {
   /** How the records of the left and of the right input are keyed; equal keys meet. */
   readonly keysOf: readonly [KeySelector, KeySelector]
+  /** Of the records of both sides; absent: version 1. */
+  readonly evolution?: EvolutionSpec
 }
 
 /** Pairs with left.time + lowerMs <= right.time <= left.time + upperMs. */

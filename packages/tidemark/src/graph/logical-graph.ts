@@ -76,6 +76,8 @@ export interface LogicalGraph {
   readonly restart: RestartStrategy
   /** False: records cross every shuffle one by one (pre-aggregation.ts). */
   readonly aggregateAhead?: boolean
+  /** False: records cross every shuffle whole (column-pruning.ts). */
+  readonly pruneColumns?: boolean
 }
 
 export const DEFAULT_CHECKPOINT: CheckpointOptions = {

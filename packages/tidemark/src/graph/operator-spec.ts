@@ -99,6 +99,8 @@ export interface WindowSpec {
   readonly evictor?: EvictorSpec
   readonly latenessMs: number
   readonly compute: WindowCompute
+  /** Of the accumulators or the records in it; absent: version 1. */
+  readonly evolution?: EvolutionSpec
   /** The record to put out where an input is late; undefined: the input itself. */
   readonly recordOf?: (input: any) => unknown
   /** Side outputs a window function may write to; 'late' always exists. */
@@ -111,6 +113,13 @@ export interface PreAggregateSpec {
   readonly of: string
   readonly ofFormer: readonly string[]
   readonly window: WindowSpec
+}
+
+/** Made by the engine (column-pruning.ts): sends on what operator `of`, whose spec is `consumer`, reads of a record. */
+export interface PruneColumnsSpec {
+  readonly kind: 'prune-columns'
+  readonly of: string
+  readonly consumer: (RollingSpec | WindowSpec) & { readonly keyOf: KeySelector }
 }
 
 /** Incremental aggregate, or a function over all elements, which are then kept in list state. */
@@ -174,6 +183,8 @@ export interface MatchSpec {
   readonly pattern: PatternSpec
   /** Order of records with the same event time; undefined: as they came. */
   readonly compare?: (a: any, b: any) => number
+  /** Of the records that wait or are in partial matches; absent: version 1. */
+  readonly evolution?: EvolutionSpec
 }
 
 export interface SinkOperatorSpec {
@@ -191,6 +202,7 @@ export type OperatorSpec =
   | RollingSpec
   | WindowSpec
   | PreAggregateSpec
+  | PruneColumnsSpec
   | ProcessSpec
   | CoProcessSpec
   | JoinSpec

@@ -127,7 +127,7 @@ function freeName(wanted: string, names: Set<string>): string {
 /** The window over parts; state, results and timers are those of the window over records. */
 function mergingWindow(spec: WindowSpec): WindowSpec {
   if (spec.compute.kind !== 'aggregate') return spec
-  const { create, add, result, merge, exact, unmerge } = spec.compute.aggregate
+  const { create, add, result, merge, exact, unmerge, shape, form: ownForm } = spec.compute.aggregate
   const form = new PartialForm(spec.compute.aggregate)
   const aggregate: AggregateSpec = {
     create, result,
@@ -136,6 +136,8 @@ function mergingWindow(spec: WindowSpec): WindowSpec {
     ...(merge === undefined ? {} : { merge }),
     ...(exact === undefined ? {} : { exact }),
     ...(unmerge === undefined ? {} : { unmerge }),
+    ...(shape === undefined ? {} : { shape }),
+    ...(ownForm === undefined ? {} : { form: ownForm }),
   }
   return {
     ...spec, compute: { ...spec.compute, aggregate },

@@ -14,7 +14,7 @@
  *   SK-5  Committables are plain data and do not depend on the subtask that commits them.
  */
 import type { Io } from '../base/io.ts'
-import type { CheckpointId, Epoch } from '../base/ids.ts'
+import type { Attempt, CheckpointId, Epoch } from '../base/ids.ts'
 import type { Log, Ports, Storage } from '../base/ports.ts'
 
 export type Commit =
@@ -33,6 +33,11 @@ export interface SinkContext {
   readonly jobId: string
   /** The writer's term; part of every staged name and transaction id. */
   readonly epoch: Epoch
+  /**
+   * How often the writer's part of the job was started again within the term. Also part of every staged name: a writer
+   * that was replaced may still be closing files while its successor makes new ones.
+   */
+  readonly attempt: Attempt
   /** The writer has room again after `full` was true. */
   wake(): void
   fail(error: unknown): void
@@ -52,8 +57,8 @@ export interface SinkWriter<T = unknown> {
 export interface Committer {
   commit(committables: readonly unknown[]): Io<void>
   /**
-   * Called once per start, before any writer opens: removes leftovers of earlier epochs of this
-   * job that are not among `live`. Never touches what belongs to others. `restored` is the checkpoint
+   * Called once per start of its part of the job, before any writer of it opens: removes leftovers of earlier epochs and
+   * attempts of this operator that are not among `live`. Never touches what belongs to others. `restored` is the checkpoint
    * that this start goes on from; output of a later one that is visible already is refused, before
    * anything is removed: it would come a second time (D4). Absent: there is nothing to compare with.
    */

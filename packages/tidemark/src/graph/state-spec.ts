@@ -5,11 +5,20 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AggregateCode } from './aggregate-code.ts'
 import type { AggregateShape } from './aggregate-shape.ts'
 import type { Key } from './key.ts'
+import type { TimeDomain } from './window-spec.ts'
 
 export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
 
+/** What begins the time of a TTL anew: only that nothing was there before, each write, or each read as well. */
+export type TtlRefresh = 'create' | 'write' | 'read'
+
+/** When a value is forgotten (state/expiry.ts). */
 export interface TtlSpec {
   readonly ttlMs: number
+  /** Default 'write'. */
+  readonly refreshedBy?: TtlRefresh
+  /** Which clock decides. Default 'processing'. */
+  readonly time?: TimeDomain
 }
 
 /** Which value an upgrade is asked about: plain data, of one key. */
@@ -17,6 +26,8 @@ export interface UpgradeContext {
   readonly key: Key
   /** Of a map: which of its values. */
   readonly mapKey?: Key
+  /** Of a join: of which side the record is. */
+  readonly side?: 'left' | 'right'
 }
 
 /** What a state of another kind was, for `fromKind`. */
@@ -31,7 +42,8 @@ export interface EvolutionSpec {
   readonly version: number
   /**
    * One stored value of the older version `from` as it is in `version`: the value of a value or reducing state, an
-   * accumulator, an item of a list, a value of a map.
+   * accumulator, an item of a list, a value of a map, a record that an operator keeps. Of named aggregates it gets and
+   * gives what each of them holds, by name.
    */
   readonly upgrade?: (from: number, value: any, about: UpgradeContext) => unknown
 }
@@ -102,4 +114,6 @@ export interface AggregateSpec<In = any, Acc = any, Out = any> {
   readonly code?: AggregateCode
   /** What the accumulator is made of; undefined: only the aggregate knows. */
   readonly shape?: AggregateShape
+  /** Without a shape: accumulators of another form are no accumulators of this aggregate. */
+  readonly form?: string
 }

@@ -23,6 +23,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { isAbsolute } from 'node:path'
 import { reportOf, type ErrorReport } from '../base/errors.ts'
 import { engineError, E156_ORDER_REFUSED } from './errors.ts'
+import { isRemote, localPlace } from './places.ts'
 import { SocketPath } from './socket-path.ts'
 
 export type Order =
@@ -86,8 +87,9 @@ const TAKEN = '{"kind":"taken"}'
 
 /** The caller holds the lock of the directory: whatever socket and token are there already are nobody's. */
 export async function serveControl(
-  directory: string, carryOut: (order: Order) => Promise<OrderAnswer>,
+  stateDirectory: string, carryOut: (order: Order) => Promise<OrderAnswer>,
 ): Promise<ControlServer> {
+  const directory = localPlace(stateDirectory)
   const place = new SocketPath(directory)
   try {
     for (const { name } of await socketsIn(directory)) await unlink(`${directory}/${name}`).catch(() => {})
@@ -207,13 +209,14 @@ function parseOrder(line: string, token: string): Order {
 }
 
 const isPath = (value: unknown): value is string =>
-  typeof value === 'string' && isAbsolute(value) && !value.includes('\0')
+  typeof value === 'string' && (isAbsolute(value) || isRemote(value)) && !value.includes('\0')
 
 /**
  * Gives an order to whoever runs the job of a state directory and waits until it is carried out, however long
  * that takes; `takenWithinMs` is for the first sign that it was understood. Throws what reading the directory gives.
  */
-export async function giveOrder(directory: string, order: Order, takenWithinMs: number): Promise<OrderOutcome> {
+export async function giveOrder(stateDirectory: string, order: Order, takenWithinMs: number): Promise<OrderOutcome> {
+  const directory = localPlace(stateDirectory)
   const file = `${directory}/${TOKEN_FILE}`
   const place = new SocketPath(directory)
   try {

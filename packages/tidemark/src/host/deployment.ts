@@ -1,11 +1,12 @@
 /**
  * One attempt of a job inside one thread: channels, subtasks and their operators' contexts.
  *
- * Owns them for the attempt; a failover throws the whole deployment away and makes a new one, so
- * that nothing of a failed attempt can leak into the next. A thread that shares the job with others
+ * Owns them for the attempt; a failover of the job throws the whole deployment away and makes a new one, so
+ * that nothing of a failed attempt can leak into the next. A failover of a region puts new subtasks and channels
+ * in the place of its own, under a higher attempt, and leaves the others alone. A thread that shares the job with others
  * deploys its part of the subtasks; the channels to those of other threads come from its host.
  */
-import { attempt, type Epoch } from '../base/ids.ts'
+import type { Attempt, Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { subtaskKey, type FromSubtask, type SubtaskId, type ToSubtask } from '../base/protocol.ts'
@@ -26,8 +27,22 @@ import { RecordWriter, type Pressure } from '../task/record-writer.ts'
 import { Subtask } from '../task/subtask.ts'
 import type { ChainHooks } from '../task/subtask-init.ts'
 import type { SegmentWriter } from '../task/write-snapshot.ts'
-import { replayPlans } from './replay-plans.ts'
+import { accepting, replayPlans } from './replay-plans.ts'
 import { SubtaskGauges } from './subtask-gauges.ts'
+
+/** What is deployed at once: everything, or the regions that are started again. */
+export interface DeploymentPart {
+  /** Undefined: all. */
+  readonly vertices?: ReadonlySet<number>
+  readonly attempt: Attempt
+  readonly restored: Restored
+}
+
+/** State of a checkpoint (job/restore.ts). */
+interface Restored {
+  readonly checkpoint: number
+  of(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined
+}
 
 export interface DeploymentInit {
   readonly graph: JobGraph
@@ -36,8 +51,7 @@ export interface DeploymentInit {
   readonly ports: Ports
   readonly options: TaskOptions
   readonly segments: SegmentWriter
-  readonly restoredCheckpoint: number
-  restoredOf(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined
+  readonly part: DeploymentPart
   fromSubtask(id: SubtaskId, message: FromSubtask): void
   /** Asked before commits: throws once another writer has taken over. */
   fence(): Io<void>
@@ -69,49 +83,66 @@ export interface DeploymentCounts {
 
 export class Deployment {
   readonly #init: DeploymentInit
-  readonly #subtasks = new Map<string, Subtask>()
+  readonly #subtasks = new Map<string, Placed>()
   readonly #metrics: OperatorMetrics[] = []
-  readonly #gauges: SubtaskGauges[] = []
   readonly #table: NonNullable<DeploymentInit['metrics']>
-  /** By edge, producer and consumer; both ends are in this thread. */
-  readonly #channels = new Map<string, LocalChannel>()
+  /** By edge, then by producer and consumer; both ends are in this thread. */
+  readonly #channels = new Map<number, Map<string, LocalChannel>>()
 
   constructor(init: DeploymentInit) {
     this.#init = init
     this.#table = init.metrics ?? { table: tableOf(init.graph), zeroMs: 0 }
-    for (const vertex of init.graph.vertices) {
+    this.redeploy(init.part)
+  }
+
+  get subtasks(): readonly Subtask[] {
+    return [...this.#subtasks.values()].map(({ subtask }) => subtask)
+  }
+
+  /** Those that go on when these vertices are started again. */
+  outside(vertices: ReadonlySet<number>): readonly Subtask[] {
+    return [...this.#subtasks.values()].filter(({ id }) => !vertices.has(id.vertex)).map(({ subtask }) => subtask)
+  }
+
+  /** Makes the subtasks of a part, in the place of those that were there. */
+  redeploy(part: DeploymentPart): void {
+    this.cancel(part.vertices)
+    for (const edge of this.#init.graph.edges) {
+      if (part.vertices?.has(edge.toVertex) ?? true) this.#channels.delete(edge.index)
+    }
+    for (const vertex of this.#init.graph.vertices) {
+      if (part.vertices?.has(vertex.index) === false) continue
       for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
         if (!this.#isHere(subtask)) continue
-        this.#subtasks.set(subtaskKey({ vertex: vertex.index, subtask }), this.#build(vertex, subtask))
+        const id = { vertex: vertex.index, subtask, attempt: part.attempt }
+        this.#subtasks.set(subtaskKey(id), this.#build(vertex, id, part.restored))
       }
     }
   }
 
-  get subtasks(): readonly Subtask[] {
-    return [...this.#subtasks.values()]
+  start(attempt: Attempt): void {
+    for (const { id, subtask } of this.#subtasks.values()) if (id.attempt === attempt) subtask.start()
   }
 
-  start(): void {
-    for (const subtask of this.#subtasks.values()) subtask.start()
+  /** An attempt that is over, or not here yet, hears nothing. */
+  send(to: SubtaskId, message: ToSubtask): void {
+    const placed = this.#subtasks.get(subtaskKey(to))
+    if (placed?.id.attempt === to.attempt) placed.subtask.deliver(message)
   }
 
-  send(to: { readonly vertex: number; readonly subtask: number }, message: ToSubtask): void {
-    this.#subtasks.get(subtaskKey(to))?.deliver(message)
-  }
-
-  cancel(): void {
-    for (const subtask of this.#subtasks.values()) subtask.cancel()
+  cancel(vertices?: ReadonlySet<number>): void {
+    for (const { id, subtask } of this.#subtasks.values()) if (vertices?.has(id.vertex) ?? true) subtask.cancel()
   }
 
   /** Brings the counters and gauges in the metrics table up to date. Times are so always. */
   publish(): void {
-    for (const gauges of this.#gauges) gauges.publish()
+    for (const { gauges } of this.#subtasks.values()) gauges.publish()
   }
 
   counts(): DeploymentCounts {
     let recordsIn = 0
     let recordsOut = 0
-    for (const subtask of this.#subtasks.values()) {
+    for (const { subtask } of this.#subtasks.values()) {
       recordsIn += subtask.source?.emitted ?? 0
       for (const operator of subtask.chain.operators) {
         if (operator instanceof SinkOperator) recordsOut += operator.written
@@ -134,13 +165,15 @@ export class Deployment {
   }
 
   #local(edge: JobEdge, producer: number, consumer: number): LocalChannel {
-    const key = `${edge.index}/${producer}/${consumer}`
-    const known = this.#channels.get(key)
+    const channels = this.#channels.get(edge.index) ?? new Map<string, LocalChannel>()
+    this.#channels.set(edge.index, channels)
+    const key = `${producer}/${consumer}`
+    const known = channels.get(key)
     if (known !== undefined) return known
     const { channelBatches } = this.#init.options
     const name = this.#nameOf(edge, producer)
     const made = this.#init.newChannel?.(name, channelBatches) ?? new LocalChannel(name, channelBatches)
-    this.#channels.set(key, made)
+    channels.set(key, made)
     return made
   }
 
@@ -182,9 +215,9 @@ export class Deployment {
         : elsewhere.sender(edge, subtask, consumer))
   }
 
-  #build(vertex: JobVertex, subtask: number): Subtask {
-    const { graph, ports, options, segments, restoredCheckpoint } = this.#init
-    const id: SubtaskId = { vertex: vertex.index, subtask, attempt: attempt(0) }
+  #build(vertex: JobVertex, id: SubtaskId, restored: Restored): Placed {
+    const { graph, ports, options, segments } = this.#init
+    const { subtask } = id
     const pressure: Pressure = { full: false }
     const keyGroups = keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism)
     const writers: ChainWriter[] = vertex.outputs.map((edge) => ({
@@ -203,16 +236,17 @@ export class Deployment {
     const { table, zeroMs } = this.#table
     const meter = table.write(vertex.index, subtask, ports.clock, zeroMs)
     const inputs = this.#inputsOf(vertex, subtask)
+    const replay = replayPlans(graph, vertex, subtask, ({ name, was }) => stateOf(restored, [name, ...was], vertex, subtask))
     const built = new Subtask(
       {
         name: `${vertex.name}[${subtask}]`,
         index: subtask,
         keyGroups,
         gate: new InputGate(inputs, options.pick === 'random' ? ports.random : undefined),
-        ports, options, pressure, restoredCheckpoint, meter,
+        ports, options, pressure, restoredCheckpoint: restored.checkpoint, meter,
         parallelism: vertex.parallelism,
         head: (vertex.operators[0] as LogicalOperator).name,
-        replay: replayPlans(graph, vertex, subtask, ({ name, was }) => this.#restored(name, was, vertex, subtask)),
+        replay,
         host: {
           segments,
           send: (message) => {
@@ -221,16 +255,18 @@ export class Deployment {
           awake: () => this.#init.awake(),
         },
       },
-      (hooks) => this.#chain(vertex, subtask, writers, hooks),
+      (hooks) => this.#chain(accepting(vertex, replay), id, restored, writers, hooks),
     )
-    this.#gauges.push(new SubtaskGauges({
+    const gauges = new SubtaskGauges({
       subtask: built, inputs: inputs.map(({ channel }) => channel), writers: writers.map(({ writer }) => writer),
       cells: meter,
-    }))
-    return built
+    })
+    return { id, subtask: built, gauges }
   }
 
-  #chain(vertex: JobVertex, subtask: number, writers: readonly ChainWriter[], hooks: ChainHooks): OperatorChain {
+  #chain(
+    vertex: JobVertex, { subtask, attempt: ofAttempt }: SubtaskId, restored: Restored, writers: readonly ChainWriter[], hooks: ChainHooks,
+  ): OperatorChain {
     const { graph, ports, options, jobId, epoch } = this.#init
     const processingTime = processingTimeOf(ports, hooks)
     return new OperatorChain(vertex, writers, (operator, output) => {
@@ -243,8 +279,8 @@ export class Deployment {
         parallelism: vertex.parallelism,
         maxParallelism: graph.maxParallelism,
         keyGroups: keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism),
-        jobId, epoch, output, processingTime, ports, metrics,
-        restored: this.#restored(...stateNames(operator), vertex, subtask),
+        jobId, epoch, attempt: ofAttempt, output, processingTime, ports, metrics,
+        restored: stateOf(restored, stateNames(operator), vertex, subtask),
         freeze: options.freeze,
         wake: () => hooks.wake(),
         post: (mail) => hooks.post(mail),
@@ -255,20 +291,29 @@ export class Deployment {
     }, options)
   }
 
-  #restored(
-    name: string, was: readonly string[], vertex: JobVertex, subtask: number,
-  ): RestoredOperator | undefined {
-    for (const candidate of [name, ...was]) {
-      const restored = this.#init.restoredOf(candidate, vertex, subtask)
-      if (restored !== undefined) return restored
-    }
-    return undefined
+}
+
+/** One subtask, which attempt of it this is, and what it shows of itself. */
+interface Placed {
+  readonly id: SubtaskId
+  readonly subtask: Subtask
+  readonly gauges: SubtaskGauges
+}
+
+/** Under the first of `names` that is in the checkpoint. */
+function stateOf(
+  restored: Restored, names: readonly string[], vertex: JobVertex, subtask: number,
+): RestoredOperator | undefined {
+  for (const name of names) {
+    const found = restored.of(name, vertex, subtask)
+    if (found !== undefined) return found
   }
+  return undefined
 }
 
 /** Whose state an operator goes on from: it has its own, or none and looks at that of the window it works for. */
-const stateNames = ({ name, was, spec }: LogicalOperator): [string, readonly string[]] =>
-  spec.kind === 'pre-aggregate' ? [spec.of, spec.ofFormer] : [name, was]
+const stateNames = ({ name, was, spec }: LogicalOperator): readonly string[] =>
+  spec.kind === 'pre-aggregate' ? [spec.of, ...spec.ofFormer] : [name, ...was]
 
 /** An empty table for one attempt; with `memory`, the view of another thread of the same job. */
 export function tableOf(graph: JobGraph, memory?: SharedArrayBuffer): MetricsTable {

@@ -5,7 +5,8 @@
  * also in another container, and is refused from the instant of its death, kill -9 included. It is
  * bound to a name of its own and then linked to `lock-<n>`: link() is what two starters race for.
  *
- * Called by the hosts that write to a state directory, before openDirectory.
+ * Called by the hosts that write to a state directory, before openDirectory. For one in object storage it lies in a
+ * directory of this machine, and keeps out only processes of this machine (PLC-2).
  *
  *   DL-1  `lock-<n>` is claimed only after `lock-<n-1>`, the highest one, was seen dead, and it is
  *         listening before it has that name: the highest name is never free while its owner lives.
@@ -22,6 +23,7 @@ import { chmod, link, mkdir, readdir, readFile, unlink, writeFile } from 'node:f
 import { connect, createServer, type Server } from 'node:net'
 import { E049_NO_HARD_LINKS, E051_STATE_LOCKED } from '../checkpoint/errors.ts'
 import { storageError } from '../base/storage-errors.ts'
+import { localPlace } from './places.ts'
 import { SocketPath } from './socket-path.ts'
 
 export interface DirectoryLock {
@@ -44,9 +46,10 @@ const MOST_ROUNDS = 100
 type Holder = { readonly kind: 'dead' | 'gone' } | { readonly kind: 'alive'; readonly pid: number | undefined }
 
 /** Throws E051 if another process holds it. */
-export async function lockDirectory(directory: string, options: LockOptions = {}): Promise<DirectoryLock> {
+export async function lockDirectory(stateDirectory: string, options: LockOptions = {}): Promise<DirectoryLock> {
+  const directory = localPlace(stateDirectory)
   await named('mkdir', directory, mkdir(directory, { recursive: true, mode: 0o700 }))
-  const place = new LockPlace(directory)
+  const place = new LockPlace(directory, stateDirectory)
   try {
     return await acquire(place, options)
   } catch (error) {
@@ -76,7 +79,7 @@ async function acquire(place: LockPlace, options: LockOptions): Promise<Director
       if (holder.kind === 'gone') continue
       if (holder.kind === 'alive' && options.takeOver !== true) {
         const known = holder.pid ?? (await place.notedPid(highest))
-        throw E051_STATE_LOCKED({ directory: place.directory, pid: known, answers: holder.pid !== undefined })
+        throw E051_STATE_LOCKED({ directory: place.locked, pid: known, answers: holder.pid !== undefined })
       }
       const bound: Bound = own ?? (await bind(place, pid))
       own = bound
@@ -100,7 +103,7 @@ async function acquire(place: LockPlace, options: LockOptions): Promise<Director
         },
       }
     }
-    throw E051_STATE_LOCKED({ directory: place.directory, pid: undefined, answers: true })
+    throw E051_STATE_LOCKED({ directory: place.locked, pid: undefined, answers: true })
   } catch (error) {
     if (own !== undefined) {
       await place.remove(own.name)
@@ -207,9 +210,12 @@ function ask(path: string, answerWithinMs: number): Promise<Holder> {
 /** Names in the directory, and a way to say them to bind() and connect() however long the path is. */
 class LockPlace {
   readonly #sockets: SocketPath
+  /** What the lock is for. */
+  readonly locked: string
 
-  constructor(directory: string) {
+  constructor(directory: string, locked: string) {
     this.#sockets = new SocketPath(directory)
+    this.locked = locked
   }
 
   get directory(): string {

@@ -5,8 +5,10 @@
  * EventLoop. Owns nothing but the wiring.
  */
 import { hostname } from 'node:os'
+import { attempt } from '../base/ids.ts'
 import type { Ports } from '../base/ports.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
+import type { Deployed } from '../job/job-attempt.ts'
 import { JobSupervisor } from '../job/job-supervisor.ts'
 import type { StopRequest } from '../job/stop.ts'
 import { DEFAULT_TASK_OPTIONS, type TaskOptions } from '../task/options.ts'
@@ -50,19 +52,27 @@ export class InProcessHost implements JobHost {
         this.#loop.stop()
         init.onEnd(end)
       },
-      deploy: ({ opened, restored, files, fromSubtask, fence }) => {
+      deploy: ({ opened, restored, files, fromSubtask, fence }): Deployed => {
         this.#past = this.counts()
         const deployment = new Deployment({
           graph: init.graph, jobId: opened.jobId, epoch: opened.epoch, ports: this.#ports, options: this.#options,
-          segments: files, restoredCheckpoint: restored.checkpoint, fromSubtask, fence,
-          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+          segments: files, part: { attempt: attempt(0), restored }, fromSubtask, fence,
           print: (operator, subtask, index, _label, text) => this.#prints.print(operator, subtask, index, text),
           awake: () => this.#loop.wake(),
           metrics: this.#meter.metrics,
         })
         this.#deployment = deployment
         this.#turns.subtasks = deployment.subtasks
-        return deployment
+        return {
+          start: (again) => deployment.start(again),
+          send: (to, message) => deployment.send(to, message),
+          cancel: (vertices) => deployment.cancel(vertices),
+          redeploy: (part) => {
+            deployment.redeploy(part)
+            this.#turns.subtasks = deployment.subtasks
+            this.#loop.wake()
+          },
+        }
       },
     }))
   }
@@ -92,6 +102,10 @@ export class InProcessHost implements JobHost {
   counts(): DeploymentCounts {
     const now = this.#deployment?.counts() ?? NO_COUNTS
     return { ...now, late: this.#past.late + now.late, invalid: this.#past.invalid + now.invalid }
+  }
+
+  get restarting(): readonly string[] {
+    return this.#supervisor.restarting
   }
 
   get watermark(): number | undefined {

@@ -18,6 +18,8 @@ export interface JobHost {
   /** After its end: when the last of its threads is gone. Undefined: it had none of its own. */
   gone?(): Promise<void>
   readonly restarts: number
+  /** Names of the operators that are being started again while the others go on. */
+  readonly restarting: readonly string[]
   /** Records since the job began; late and invalid ones since this process began. */
   counts(): DeploymentCounts
   readonly watermark: number | undefined

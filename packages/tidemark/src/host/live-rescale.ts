@@ -102,6 +102,10 @@ export class RescalableHost implements JobHost {
     return this.#past.restarts + this.#current.restarts
   }
 
+  get restarting(): readonly string[] {
+    return this.#current.restarting
+  }
+
   get watermark(): number | undefined {
     return this.#current.watermark
   }

@@ -14,6 +14,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readdir, unlink } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
+import { localPlace } from './places.ts'
 import { SocketPath } from './socket-path.ts'
 
 export interface MetricsServer {
@@ -35,7 +36,8 @@ const MOST_READERS = 16
 const READ_WITHIN_MS = 5_000
 
 /** The caller holds the lock of the directory, so whatever socket is there already is nobody's. */
-export async function serveMetrics(directory: string, sample: () => string): Promise<MetricsServer> {
+export async function serveMetrics(stateDirectory: string, sample: () => string): Promise<MetricsServer> {
+  const directory = localPlace(stateDirectory)
   const place = new SocketPath(directory)
   try {
     for (const { name } of await socketsIn(directory)) await unlink(`${directory}/${name}`).catch(() => {})
@@ -82,7 +84,8 @@ function answer(socket: Socket, sample: () => string): void {
 }
 
 /** Asks whoever runs the job of a state directory. Throws only what reading the directory gives. */
-export async function askMetrics(directory: string, withinMs: number): Promise<MetricsAnswer> {
+export async function askMetrics(stateDirectory: string, withinMs: number): Promise<MetricsAnswer> {
+  const directory = localPlace(stateDirectory)
   const place = new SocketPath(directory)
   try {
     let silent: number | undefined

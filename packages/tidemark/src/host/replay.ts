@@ -154,7 +154,7 @@ function* between(
   const sources = yield* boundedSources(graph, a, b, settled)
   const seen = new SeenRecords(options)
   const watch: KeyWatch | undefined = key === undefined ? undefined : { key, entering: (record) => seen.add(record) }
-  const deployed = toJobGraph(replayGraph(graph, sources, watch), { parallelism })
+  const deployed = toJobGraph({ ...replayGraph(graph, sources, watch), pruneColumns: false }, { parallelism })
   options.begins?.(plan)
   const root = makeRoot()
   const savepoint = join(root, 'from')

@@ -4,7 +4,7 @@
  * A composition root. Everything that can be refused without touching the disk (graph errors) is
  * thrown at once; what needs the state directory ends in the outcome.
  */
-import { resolve } from 'node:path'
+import { resolvePlace } from './places.ts'
 import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
 import { describeThrown, reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
@@ -25,7 +25,7 @@ import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
 import { RescalableHost, type Rescaled, type RescaleOutcome } from './live-rescale.ts'
 import type { JobAddress } from './load/load-job.ts'
 import { MemoryStorage } from './memory-storage.ts'
-import { nodeStorage } from './node-storage.ts'
+import { realStorage } from './real-storage.ts'
 import { rescaleAnswer, savepointAnswer, stopAnswer } from './order-answers.ts'
 import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
 import type { PrintLine } from './print-hub.ts'
@@ -83,7 +83,14 @@ export type JobEvent =
     }
   | { readonly kind: 'checkpoint'; readonly id: number; readonly tookMs: number; readonly bytes: number }
   | { readonly kind: 'checkpoint-failed'; readonly id: number; readonly reason: string; readonly error?: ErrorReport }
-  | { readonly kind: 'restarting'; readonly attempt: number; readonly delayMs: number; readonly error: ErrorReport }
+  | {
+      readonly kind: 'restarting'
+      readonly attempt: number
+      readonly delayMs: number
+      readonly error: ErrorReport
+      /** What is started again while the rest of the job goes on; absent: everything. */
+      readonly operators?: readonly string[]
+    }
   /** It runs at another parallelism from here on. */
   | ({ readonly kind: 'rescaled' } & Rescaled)
 
@@ -102,6 +109,8 @@ export interface JobStatus extends RunCounts {
   readonly watermark?: number
   readonly lastCheckpoint?: { readonly id: number; readonly atMs: number; readonly tookMs: number }
   readonly restarts: number
+  /** Operators that are being started again while the others go on; absent: none. */
+  readonly restarting?: readonly string[]
   /** Of the attempt that runs. */
   readonly parallelism: number
 }
@@ -145,10 +154,12 @@ export interface JobHandle {
 /** Throws a StreamError at once if the graph is refused. */
 export function startJob(job: Job, options: RunOptions = {}): JobHandle {
   const { graph: built } = buildGraph(job, { config: options.config ?? {} })
-  const logical = withEngineSettings(built, options.config ?? {})
+  const { workers = 1 } = options
+  const settled = withEngineSettings(built, options.config ?? {})
+  // In one thread nothing is encoded, so that there is nothing to save.
+  const logical = workers > 1 ? settled : { ...settled, pruneColumns: false }
   const graphAt = (parallelism: number | undefined): JobGraph =>
     toJobGraph(logical, parallelism === undefined ? {} : { parallelism })
-  const { workers = 1 } = options
   if (workers > 1 && options.module === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'module' })
   if (workers > 1 && options.stateDirectory === undefined) throw E085_WORKERS_NEED_A_FILE({ workers, missing: 'state' })
   return new Run(graphAt, options)
@@ -179,8 +190,8 @@ class Run implements JobHandle {
     const graph = this.#graph = graphAt(options.parallelism)
     this.#options = options
     const { stateDirectory } = options
-    this.#storage = stateDirectory === undefined ? new MemoryStorage() : nodeStorage()
-    this.#directory = stateDirectory === undefined ? '/state' : resolve(stateDirectory)
+    this.#storage = stateDirectory === undefined ? new MemoryStorage() : realStorage({ ofJob: true })
+    this.#directory = stateDirectory === undefined ? '/state' : resolvePlace(stateDirectory)
     this.done = new Promise((settle) => {
       this.#settle = settle
     })
@@ -200,12 +211,12 @@ class Run implements JobHandle {
 
   async stopWith({ drain = false, savepoint }: { drain?: boolean; savepoint?: string }): Promise<OrderAnswer> {
     return await this.#carryOut({
-      order: 'stop', drain, ...(savepoint === undefined ? {} : { savepoint: resolve(savepoint) }),
+      order: 'stop', drain, ...(savepoint === undefined ? {} : { savepoint: resolvePlace(savepoint) }),
     })
   }
 
   savepoint(path: string): Promise<OrderAnswer> {
-    return this.#carryOut({ order: 'savepoint', to: resolve(path) })
+    return this.#carryOut({ order: 'savepoint', to: resolvePlace(path) })
   }
 
   rescale(parallelism: number): Promise<OrderAnswer> {
@@ -243,11 +254,13 @@ class Run implements JobHandle {
   status(): JobStatus {
     const counts = this.#host?.counts() ?? NO_COUNTS
     const watermark = this.#host?.watermark
+    const restarting = this.#host?.restarting ?? []
     return {
       ...counts,
       phase: this.#phase,
       restarts: this.#host?.restarts ?? 0,
       parallelism: this.#host?.parallelism ?? this.#graph.parallelism,
+      ...(restarting.length === 0 ? {} : { restarting }),
       ...(this.#total === undefined ? {} : { total: this.#total }),
       ...(watermark === undefined ? {} : { watermark }),
       ...(this.#lastCheckpoint === undefined ? {} : { lastCheckpoint: this.#lastCheckpoint }),
@@ -255,7 +268,7 @@ class Run implements JobHandle {
   }
 
   metrics(): JobSample {
-    const { phase, restarts, parallelism, recordsIn, recordsOut, late, invalid } = this.status()
+    const { phase, restarts, restarting, parallelism, recordsIn, recordsOut, late, invalid } = this.status()
     return {
       schema: SAMPLE_SCHEMA,
       job: this.#graph.logical.job,
@@ -265,6 +278,7 @@ class Run implements JobHandle {
       atMs: Date.now(),
       uptimeMs: performance.now() - this.#begunMs,
       parallelism, restarts, recordsIn, recordsOut, late, invalid,
+      ...(restarting === undefined ? {} : { restarting }),
       ...(this.#host?.sample() ?? { workers: 1, checkpoint: { completed: 0, failed: 0 }, vertices: [] }),
     }
   }
@@ -305,7 +319,7 @@ class Run implements JobHandle {
       directory: this.#directory,
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
-      ...(this.#options.from === undefined ? {} : { from: resolve(this.#options.from), claim: this.#options.claim ?? false }),
+      ...(this.#options.from === undefined ? {} : { from: resolvePlace(this.#options.from), claim: this.#options.claim ?? false }),
       ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,
       print,
@@ -334,8 +348,8 @@ class Run implements JobHandle {
           kind: 'checkpoint-failed', id, reason, ...(error === undefined ? {} : { error: reportOf(error) }),
         })
       },
-      onRestart: ({ attempt, delayMs, error }) => {
-        onEvent({ kind: 'restarting', attempt, delayMs, error: reportOf(error) })
+      onRestart: ({ error, ...restart }) => {
+        onEvent({ kind: 'restarting', ...restart, error: reportOf(error) })
       },
       onEnd: (end) => this.#finish(this.#outcomeOf(end)),
       onBroken: (error) => this.#finish({ kind: 'failed', error: engineError(error) }),

@@ -26,6 +26,7 @@ export function withEngineSettings(graph: LogicalGraph, config: Readonly<Record<
       ...(duringBacklogMs === undefined ? {} : { duringBacklogMs }),
     },
     aggregateAhead: config['aggregateAhead'] === undefined ? graph.aggregateAhead ?? true : config['aggregateAhead'] === 'on',
+    pruneColumns: config['pruneColumns'] === undefined ? graph.pruneColumns ?? true : config['pruneColumns'] === 'on',
     restart: attempts === undefined || restart.kind === 'none' ? restart : { ...restart, attempts: Number(attempts) },
   }
 }

@@ -6,6 +6,8 @@
  *
  *   AN-1  A member is told when what it knows is not the smallest watermark of its group any more.
  *   AN-2  What does not count (idle, finished) is reported as MAX_TIMESTAMP and holds nobody.
+ *   AN-3  A member that is started again holds its group where it was until it is there; then it does not count until it
+ *         reports again, and is told anew.
  *
  * Source: Flink SourceCoordinator.WatermarkAggregator, FLIP-182.
  */
@@ -17,6 +19,12 @@ export interface AlignmentMember {
   readonly operator: string
 }
 
+/** Whom to tell the smallest watermark of the group. */
+export interface GroupNews {
+  readonly smallest: number
+  readonly members: readonly AlignmentMember[]
+}
+
 interface Member extends AlignmentMember {
   watermark: number
   told: number
@@ -25,24 +33,39 @@ interface Member extends AlignmentMember {
 export class AlignmentGroups {
   readonly #groups = new Map<string, Map<string, Member>>()
 
-  /** Returns whom to tell the smallest watermark of the group. */
-  report(
-    group: string, member: AlignmentMember, watermark: number,
-  ): { readonly smallest: number; readonly members: readonly AlignmentMember[] } {
+  report(group: string, member: AlignmentMember, watermark: number): GroupNews {
     const members = this.#groups.get(group) ?? new Map<string, Member>()
     this.#groups.set(group, members)
-    const id = `${member.subtask.vertex}/${member.subtask.subtask}`
+    const id = idOf(member.subtask)
     const known = members.get(id)
     if (known === undefined) members.set(id, { ...member, watermark, told: MAX_TIMESTAMP })
     else known.watermark = watermark
-    let smallest = MAX_TIMESTAMP
-    for (const each of members.values()) smallest = Math.min(smallest, each.watermark)
-    const told: Member[] = []
-    for (const each of members.values()) {
-      if (each.told === smallest) continue
-      each.told = smallest
-      told.push(each)
-    }
-    return { smallest, members: told }
+    return newsOf(members)
   }
+
+  /** AN-3. A subtask is in one group at most. */
+  restart(subtask: AlignmentMember['subtask']): GroupNews {
+    for (const members of this.#groups.values()) {
+      const known = members.get(idOf(subtask))
+      if (known === undefined) continue
+      known.watermark = MAX_TIMESTAMP
+      known.told = MAX_TIMESTAMP
+      return newsOf(members)
+    }
+    return { smallest: MAX_TIMESTAMP, members: [] }
+  }
+}
+
+const idOf = ({ vertex, subtask }: AlignmentMember['subtask']): string => `${vertex}/${subtask}`
+
+function newsOf(group: ReadonlyMap<string, Member>): GroupNews {
+  let smallest = MAX_TIMESTAMP
+  for (const each of group.values()) smallest = Math.min(smallest, each.watermark)
+  const members: Member[] = []
+  for (const each of group.values()) {
+    if (each.told === smallest) continue
+    each.told = smallest
+    members.push(each)
+  }
+  return { smallest, members }
 }

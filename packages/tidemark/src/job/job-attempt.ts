@@ -9,33 +9,54 @@
  *   JA-2  What enumerators send between their snapshot and the trigger of the sources is held back
  *         until the trigger is on its way (row A3).
  *   JA-3  Leftovers of earlier writers are removed before any writer of this attempt opens.
+ *   JA-4  A failure that does not concern every region of the graph ends nothing but its own: the region is started
+ *         again in this epoch (region-failover.ts). Of each subtask one attempt is heard, and spoken to.
  */
 import { assert, assertNever } from '../base/assert.ts'
 import { errorOf, isStreamError, type StreamError } from '../base/errors.ts'
-import { attempt, type CheckpointId } from '../base/ids.ts'
+import { attempt, type Attempt, type CheckpointId } from '../base/ids.ts'
 import { all, start, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { subtaskKey, type FromSubtask, type StateSegment, type SubtaskId, type ToSubtask } from '../base/protocol.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint, CoordinatorHost } from '../checkpoint/coordinator-host.ts'
 import type { CheckpointFiles } from '../checkpoint/files.ts'
-import { ENUMERATOR_SUBTASK, type FileEntry } from '../checkpoint/manifest.ts'
+import { ENUMERATOR_SUBTASK, type FileEntry, type Manifest } from '../checkpoint/manifest.ts'
 import type { SavepointOutcome } from '../checkpoint/live-savepoint.ts'
 import { computePlan, type PlanOutcome, type SubtaskState } from '../checkpoint/plan.ts'
 import type { RequestOutcome } from '../checkpoint/request-decider.ts'
+import type { Rewound } from '../checkpoint/rewind.ts'
 import type { JobGraph, JobVertex } from '../graph/job-graph.ts'
 import type { SourceOperatorSpec } from '../graph/operator-spec.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { encodeSegment } from '../state/snapshot-format.ts'
-import { AlignmentGroups } from './alignment-groups.ts'
+import { AlignmentGroups, type GroupNews } from './alignment-groups.ts'
 import { E082_DISCOVERY_FAILED } from './errors.ts'
+import { operatorsIn, regionsOf, type FailoverRegion } from './failover-regions.ts'
+import { RegionFailover, type Vertices } from './region-failover.ts'
+import type { RestoredJob } from './restore.ts'
 import { SplitEnumerator } from './split-enumerator.ts'
+
+/** What of a job is started again, and from what. */
+export interface DeployedPart {
+  readonly vertices: Vertices
+  /** Of all its subtasks, from now on. */
+  readonly attempt: Attempt
+  /** What `manifest` holds of it; a thread of its own reads that itself. */
+  readonly restored: RestoredJob
+  readonly manifest: Manifest | undefined
+}
 
 /** The running subtasks of one attempt, as the host made them. */
 export interface Deployed {
-  start(): void
-  send(to: { readonly vertex: number; readonly subtask: number }, message: ToSubtask): void
-  cancel(): void
+  /** Those that were made as this attempt. */
+  start(attempt: Attempt): void
+  /** One that has been replaced by a later attempt, or is not there yet, hears nothing. */
+  send(to: SubtaskId, message: ToSubtask): void
+  /** Without `vertices`: all of them. */
+  cancel(vertices?: Vertices): void
+  /** Puts new subtasks, not started, in the place of cancelled ones; those of other vertices do not notice. */
+  redeploy(part: DeployedPart): void
   /** Of threads that write state files of their own: makes them durable; those of one checkpoint. */
   seal?(id: CheckpointId): Io<readonly FileEntry[]>
   /** … and removes them; never fails. */
@@ -47,20 +68,32 @@ export type AttemptEnd =
   | { readonly kind: 'stopped'; readonly checkpoint: CheckpointId }
   | { readonly kind: 'failed'; readonly error: StreamError }
 
+/** What a deployment tells the attempt. */
+export interface DeploymentEvents {
+  readonly fromSubtask: (id: SubtaskId, message: FromSubtask) => void
+  /** Whatever ran the subtasks of these indices is gone. */
+  readonly onLost: (isThere: (subtask: number) => boolean, error: StreamError) => void
+}
+
 export interface AttemptInit {
   readonly graph: JobGraph
   readonly ports: Ports
   readonly files: CheckpointFiles
-  enumeratorState(operator: string): RestoredOperator | undefined
-  deploy(fromSubtask: (id: SubtaskId, message: FromSubtask) => void): Deployed
+  /** What the attempt begins from. */
+  readonly restored: RestoredJob
+  enumeratorState(operator: string, restored: RestoredJob): RestoredOperator | undefined
+  deploy(events: DeploymentEvents): Deployed
   coordinate(host: CoordinatorHost): CheckpointCoordinator
   onCheckpoint(checkpoint: CompletedCheckpoint): void
   onCheckpointFailed(id: CheckpointId, reason: string, error: StreamError | undefined): void
+  /** Some regions have failed: ms until they are started again; undefined: the attempt has to end. */
+  onRegionFailed(error: StreamError, operators: readonly string[]): number | undefined
+  /** Of these vertices alone what `manifest` holds, once what was staged after it is removed. */
+  restore(manifest: Manifest | undefined, vertices: Vertices): Io<RestoredJob>
   onEnd(end: AttemptEnd): void
 }
 
-/** Inside one epoch there is one deployment; the number tells its messages from nobody else's. */
-const ONLY_ATTEMPT = attempt(0)
+const FIRST = attempt(0)
 
 export class JobAttempt {
   readonly #init: AttemptInit
@@ -71,18 +104,41 @@ export class JobAttempt {
   /** Source subtasks that work off a backlog. */
   readonly #behind = new Set<string>()
   readonly #deployed: Deployed
+  readonly #regions: readonly FailoverRegion[]
+  readonly #failover: RegionFailover
+  /** By vertex. */
+  readonly #attempts: Attempt[]
+  /** Sources have been told to end; those that begin again are told again. */
+  #draining = false
   #held: (() => void)[] | undefined
   #ended = false
 
   constructor(init: AttemptInit) {
     this.#init = init
-    for (const vertex of init.graph.vertices) {
-      for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
-        this.#states.set(subtaskKey({ vertex: vertex.index, subtask }), 'deploying')
-      }
-    }
+    this.#attempts = init.graph.vertices.map(() => FIRST)
+    for (const id of this.#subtasksOf()) this.#states.set(subtaskKey(id), 'deploying')
+    this.#regions = regionsOf(init.graph)
     this.#coordinator = init.coordinate(this.#hostOfCoordinator())
-    this.#deployed = init.deploy((id, message) => this.#onMessage(id, message))
+    this.#failover = new RegionFailover({
+      ports: init.ports, regions: this.#regions,
+      cancel: (vertices, again) => this.#cancel(vertices, again),
+      rewind: (vertices, who) => this.#rewind(vertices, who),
+      decide: (error, vertices) =>
+        init.onRegionFailed(error, operatorsIn(init.graph, vertices).map(({ name }) => name)),
+      restore: (manifest, vertices) => init.restore(manifest, vertices),
+      deploy: (vertices, again, restored, manifest) =>
+        this.#again({ vertices, attempt: again, restored, manifest }),
+      giveUp: (error) => this.fail(error),
+    })
+    this.#deployed = init.deploy({
+      fromSubtask: (id, message) => this.#onMessage(id, message),
+      onLost: (isThere, error) => this.#onLost(isThere, error),
+    })
+  }
+
+  /** Names of the operators that are being started again while the others go on. */
+  get restarting(): readonly string[] {
+    return operatorsIn(this.#init.graph, this.#failover.down).map(({ name }) => name)
   }
 
   get inProgress(): CheckpointCoordinator['inProgress'] {
@@ -90,9 +146,9 @@ export class JobAttempt {
   }
 
   start(): void {
-    for (const vertex of this.#init.graph.vertices) this.#createEnumerators(vertex)
-    this.#coordinator.start(ONLY_ATTEMPT)
-    this.#deployed.start()
+    for (const vertex of this.#init.graph.vertices) this.#createEnumerator(vertex, this.#init.restored)
+    this.#coordinator.start(FIRST)
+    this.#deployed.start(FIRST)
     for (const enumerator of this.#enumerators.values()) enumerator.start()
     this.#init.ports.probe('run.resume')
   }
@@ -106,18 +162,23 @@ export class JobAttempt {
     this.#coordinator.request('final', (outcome) => {
       if (outcome.kind === 'failed' && !this.#ended) failed(outcome)
     })
+    this.#failover.hurry()
   }
 
   /** The input ends here: every window fires, and the attempt ends as if it had been read to its end. */
   drain(): void {
     if (this.#ended) return
     this.#coordinator.drain()
-    for (const { index, parallelism, operators: [head] } of this.#init.graph.vertices) {
-      if (head?.spec.kind !== 'source') continue
-      for (let subtask = 0; subtask < parallelism; subtask++) {
-        if (this.#states.get(subtaskKey({ vertex: index, subtask })) === 'finished') continue
-        this.#deployed.send({ vertex: index, subtask }, { kind: 'drain', operator: head.name })
-      }
+    this.#draining = true
+    this.#drainSources(undefined)
+    this.#failover.hurry()
+  }
+
+  #drainSources(vertices: Vertices | undefined): void {
+    for (const id of this.#subtasksOf(vertices)) {
+      const [head] = this.#vertex(id.vertex).operators
+      if (head?.spec.kind !== 'source' || this.#states.get(subtaskKey(id)) === 'finished') continue
+      this.#deployed.send(id, { kind: 'drain', operator: head.name })
     }
   }
 
@@ -128,14 +189,14 @@ export class JobAttempt {
   /** Ends at once, without a word; waits for what must not be cut off. */
   *abandon(): Io<void> {
     this.#leave()
-    yield* this.#coordinator.close()
+    yield* this.#close()
   }
 
   fail(error: StreamError): void {
     this.#end({ kind: 'failed', error })
   }
 
-  #createEnumerators(vertex: JobVertex): void {
+  #createEnumerator(vertex: JobVertex, restored: RestoredJob): void {
     const [head] = vertex.operators
     assert(head !== undefined, 'a vertex has a head')
     if (head.spec.kind !== 'source') return
@@ -145,14 +206,14 @@ export class JobAttempt {
       source,
       parallelism: vertex.parallelism,
       ports: this.#init.ports,
-      restored: this.#init.enumeratorState(head.name),
-      send: (subtask, message) => this.#sendHeld({ vertex: vertex.index, subtask }, message),
-      fail: (error) => this.fail(asError(error)),
+      restored: this.#init.enumeratorState(head.name, restored),
+      send: (subtask, message) => this.#sendHeld(this.#idOf(vertex.index, subtask), message),
+      fail: (error) => this.#failover.onFailure([vertex.index], asError(error)),
     })
     this.#enumerators.set(head.name, enumerator)
   }
 
-  #sendHeld(to: { readonly vertex: number; readonly subtask: number }, message: ToSubtask): void {
+  #sendHeld(to: SubtaskId, message: ToSubtask): void {
     const send = (): void => {
       if (!this.#ended) this.#deployed.send(to, message)
     }
@@ -161,7 +222,7 @@ export class JobAttempt {
   }
 
   #onMessage(id: SubtaskId, message: FromSubtask): void {
-    if (this.#ended) return
+    if (this.#ended || id.attempt !== this.#attempts[id.vertex]) return
     const coordinator = this.#coordinator
     switch (message.kind) {
       case 'running':
@@ -194,13 +255,71 @@ export class JobAttempt {
         coordinator.onSubtaskFinished(id)
         break
       case 'failed':
-        coordinator.onSubtaskFailed(id)
-        this.fail(errorOf(message.error, message.retryable))
+        this.#failover.onFailure([id.vertex], errorOf(message.error, message.retryable), id)
         break
       default:
         assertNever(message, 'message of a subtask')
     }
   }
+
+  // ---- regions ----------------------------------------------------------------------------------
+
+  #vertex(index: number): JobVertex {
+    return this.#init.graph.vertices[index] as JobVertex
+  }
+
+  #idOf(vertex: number, subtask: number): SubtaskId {
+    return { vertex, subtask, attempt: this.#attempts[vertex] as Attempt }
+  }
+
+  #subtasksOf(vertices?: Vertices): SubtaskId[] {
+    return this.#init.graph.vertices.filter(({ index }) => vertices?.has(index) ?? true)
+      .flatMap(({ index, parallelism }) => Array.from({ length: parallelism }, (_, i) => this.#idOf(index, i)))
+  }
+
+  /** A region that has ended needs nothing any more; of any other some output may have been lost with the thread. */
+  #onLost(isThere: (subtask: number) => boolean, error: StreamError): void {
+    if (this.#ended) return
+    const touched = this.#regions.filter((region) => {
+      const subtasks = this.#subtasksOf(new Set(region))
+      return subtasks.some(({ subtask }) => isThere(subtask)) &&
+        subtasks.some((id) => this.#states.get(subtaskKey(id)) !== 'finished')
+    })
+    this.#failover.onFailure(touched.flat(), error)
+  }
+
+  #cancel(vertices: Vertices, again: Attempt): void {
+    for (const vertex of vertices) {
+      this.#attempts[vertex] = again
+      const name = this.#vertex(vertex).operators[0]?.name ?? ''
+      this.#enumerators.get(name)?.close()
+      this.#enumerators.delete(name)
+    }
+    for (const id of this.#subtasksOf(vertices)) {
+      this.#states.set(subtaskKey(id), 'deploying')
+      this.#behind.delete(subtaskKey(id))
+    }
+    this.#deployed.cancel(vertices)
+  }
+
+  *#rewind(vertices: Vertices, who: SubtaskId | undefined): Io<Rewound> {
+    return yield* this.#coordinator.rewind(this.#subtasksOf(vertices), who)
+  }
+
+  #again(part: DeployedPart): void {
+    const { vertices, restored } = part
+    const heads = [...vertices].map((vertex) => this.#vertex(vertex))
+    for (const vertex of heads) this.#createEnumerator(vertex, restored)
+    this.#coordinator.setBacklog(this.#behind.size > 0)
+    this.#deployed.redeploy(part)
+    this.#deployed.start(part.attempt)
+    for (const { operators: [head] } of heads) this.#enumerators.get(head?.name ?? '')?.start()
+    for (const id of this.#subtasksOf(vertices)) this.#tellGroup(this.#alignment.restart(id))
+    if (this.#draining) this.#drainSources(vertices)
+    this.#init.ports.probe('run.resume')
+  }
+
+  // ---- sources ----------------------------------------------------------------------------------
 
   /** A chain has one source: its subtask says all there is to say. */
   #onBacklog(id: SubtaskId, behind: boolean): void {
@@ -211,10 +330,14 @@ export class JobAttempt {
 
   #align(subtask: SubtaskId, report: Extract<FromSubtask, { kind: 'aligned-watermark' }>): void {
     const { operator, group, watermark } = report
-    const { smallest, members } = this.#alignment.report(group, { subtask, operator }, watermark)
-    for (const { subtask: to, operator: source } of members) {
+    this.#tellGroup(this.#alignment.report(group, { subtask, operator }, watermark))
+  }
+
+  #tellGroup({ smallest, members }: GroupNews): void {
+    for (const { subtask: { vertex, subtask }, operator } of members) {
+      const to = this.#idOf(vertex, subtask)
       if (this.#states.get(subtaskKey(to)) === 'finished') continue
-      this.#deployed.send(to, { kind: 'group-watermark', operator: source, watermark: smallest })
+      this.#deployed.send(to, { kind: 'group-watermark', operator, watermark: smallest })
     }
   }
 
@@ -265,7 +388,7 @@ export class JobAttempt {
         subtasks: Array.from({ length: parallelism }, (_, subtask) => {
           const state = this.#states.get(subtaskKey({ vertex: index, subtask }))
           assert(state !== undefined, 'the state of every subtask is known')
-          return { attempt: ONLY_ATTEMPT, state }
+          return { attempt: this.#attempts[index] ?? FIRST, state }
         }),
       })),
       edges.map((edge) => ({
@@ -292,7 +415,12 @@ export class JobAttempt {
   #end(end: AttemptEnd): void {
     if (this.#ended) return
     this.#leave()
-    start(this.#coordinator.close(), () => this.#init.onEnd(end))
+    start(this.#close(), () => this.#init.onEnd(end))
+  }
+
+  /** Also waits for a region that was about to go back: what it removes is to be gone before anybody else begins. */
+  *#close(): Io<void> {
+    yield* all([this.#coordinator.close(), this.#failover.close()])
   }
 
   #leave(): void {

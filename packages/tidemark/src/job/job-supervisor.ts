@@ -10,7 +10,8 @@
  *
  *   JS-1  Every attempt opens the directory anew and claims an epoch of its own: it restores what is
  *         durable, not what the attempt before believed (an unknown outcome is read, not guessed).
- *   JS-2  A completed checkpoint resets the count of restarts.
+ *   JS-2  A completed checkpoint resets the count of restarts. A failure counts once, whether a region or everybody is
+ *         started again for it, and however many regions and threads it took.
  *   JS-3  `onEnd` is called exactly once.
  *   JS-4  One stop at a time. Asked for by somebody who is answered, it is given up when its checkpoint or
  *         the attempt fails, and the job goes on from its last checkpoint (row C14); by a signal, it is tried
@@ -21,10 +22,9 @@
  *         not fit (checkpoint/evolution).
  */
 import { describeThrown, isStreamError, type StreamError } from '../base/errors.ts'
-import type { CheckpointId } from '../base/ids.ts'
-import { settleAll, start, type Io } from '../base/io.ts'
+import { attempt, type CheckpointId } from '../base/ids.ts'
+import { Latch, settleAll, start, type Io } from '../base/io.ts'
 import type { Ports, TimerHandle } from '../base/ports.ts'
-import type { FromSubtask, SubtaskId } from '../base/protocol.ts'
 import { beginFrom } from '../checkpoint/begin-from.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
@@ -37,19 +37,23 @@ import type { Manifest } from '../checkpoint/manifest.ts'
 import { openDirectory, type OpenedDirectory } from '../checkpoint/open.ts'
 import { giveBackSavepoint } from '../checkpoint/own-savepoint.ts'
 import { committedCheckpoint } from '../checkpoint/savepoint.ts'
-import { claimTarget, releaseTarget, writeSavepoint } from '../checkpoint/write-savepoint.ts'
+import { writeSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
+import type { LogicalOperator } from '../graph/logical-graph.ts'
 import type { SinkOperatorSpec } from '../graph/operator-spec.ts'
 import { formerNamesOf, resourcesOf } from '../graph/resources.ts'
 import type { SinkContext } from '../graph/sink.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { ClaimedSavepoint } from './claimed-savepoint.ts'
 import { E083_JOB_BROKEN } from './errors.ts'
-import { JobAttempt, type AttemptEnd, type Deployed } from './job-attempt.ts'
+import { operatorsIn, stateNamesOf } from './failover-regions.ts'
+import { JobAttempt, type AttemptEnd, type Deployed, type DeploymentEvents } from './job-attempt.ts'
+import type { Vertices } from './region-failover.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
 import { ownState, settle } from './settle.ts'
 import { isPassing, refusalOf, whyFailed, type StopRequest } from './stop.ts'
+import { StopPlace } from './stop-place.ts'
 
 /** A stop that a signal asked for is tried again after this long. */
 const STOP_AGAIN_MS = 500
@@ -61,11 +65,19 @@ export type JobEnd =
   | { readonly kind: 'stopped'; readonly checkpoint: CheckpointId | undefined }
   | { readonly kind: 'failed'; readonly error: StreamError }
 
-export interface DeployInit {
+export interface Restart {
+  /** Since the last completed checkpoint. */
+  readonly attempt: number
+  readonly delayMs: number
+  readonly error: StreamError
+  /** What is started again while the rest goes on (job/failover-regions.ts); absent: everything. */
+  readonly operators?: readonly string[]
+}
+
+export interface DeployInit extends DeploymentEvents {
   readonly opened: OpenedDirectory
   readonly restored: RestoredJob
   readonly files: CheckpointFiles
-  readonly fromSubtask: (id: SubtaskId, message: FromSubtask) => void
   readonly fence: () => Io<void>
 }
 
@@ -87,7 +99,7 @@ export interface SupervisorInit {
   onStarted(opened: OpenedDirectory): void
   onCheckpoint(checkpoint: CompletedCheckpoint): void
   onCheckpointFailed(id: CheckpointId, reason: string, error: StreamError | undefined): void
-  onRestart(restart: { readonly attempt: number; readonly delayMs: number; readonly error: StreamError }): void
+  onRestart(restart: Restart): void
   onEnd(end: JobEnd): void
 }
 
@@ -101,11 +113,19 @@ export class JobSupervisor {
   #timer: TimerHandle | undefined
   #restarts = 0
   #attempts = 0
+  /** Restarts of a part inside an attempt. */
+  #partly = 0
   #fresh: boolean
   #begun = false
   #stopping: StopRequest | undefined
+  /** Of `#stopping`, if it is to leave a savepoint. */
+  #place: StopPlace | undefined
+  /** Answers of stops that were given up, while their places are being given back. */
+  readonly #owed = new Set<Latch>()
   /** A signal came, too: no giving up. */
   #insist = false
+  /** The last attempt is over, and what it leaves behind is put in order. */
+  #leaving = false
   #ended = false
 
   constructor(init: SupervisorInit) {
@@ -115,7 +135,12 @@ export class JobSupervisor {
   }
 
   get restarts(): number {
-    return Math.max(0, this.#attempts - 1)
+    return Math.max(0, this.#attempts - 1) + this.#partly
+  }
+
+  /** Names of the operators that are being started again while the others go on. */
+  get restarting(): readonly string[] {
+    return this.#attempt?.restarting ?? []
   }
 
   get inProgress(): JobAttempt['inProgress'] {
@@ -140,13 +165,17 @@ export class JobSupervisor {
       this.#beginStop(request)
       return
     }
-    start(claimTarget(this.#init.ports.storage, savepoint), (outcome) => {
-      if (this.#ended) return
+    const place = new StopPlace(this.#init.ports.storage, savepoint)
+    this.#place = place
+    start(place.claimed(), (outcome) => {
+      // Given up meanwhile; or the job has come to its end by itself, which is told with what became of the savepoint.
+      if (this.#place !== place || this.#ended || this.#leaving) return
       if (outcome.ok) {
         this.#beginStop(request)
         return
       }
       this.#stopping = undefined
+      this.#place = undefined
       answer?.({ kind: 'failed', error: asStreamError(outcome.error) })
       if (this.#insist) this.stop()
     })
@@ -155,9 +184,11 @@ export class JobSupervisor {
   /** A completed checkpoint of the running job, copied to `path`. */
   savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
     const attempt = this.#attempt
-    const problem = this.#stopping !== undefined ? 'the job is stopping' : 'the job is starting or restarting'
-    if (attempt !== undefined && this.#stopping === undefined) attempt.savepoint(path, done)
-    else done({ kind: 'failed', error: E116_SAVEPOINT_FAILED({ path, problem }) })
+    const refuse = (problem: string): void => done({ kind: 'failed', error: E116_SAVEPOINT_FAILED({ path, problem }) })
+    if (this.#stopping !== undefined) refuse('the job is stopping')
+    else if (attempt === undefined) refuse('the job is starting or restarting')
+    else if (this.restarting.length > 0) refuse(`${this.restarting.join(', ')} are being started again`)
+    else attempt.savepoint(path, done)
   }
 
   #beginStop(request: StopRequest): void {
@@ -191,10 +222,25 @@ export class JobSupervisor {
     const request = this.#stopping
     if (request === undefined) return
     this.#stopping = undefined
-    const { storage } = this.#init.ports
-    const tell = (): void => request.answer?.({ kind: 'failed', error: refusalOf(request, problem, cause) })
-    if (request.savepoint === undefined) tell()
-    else start(releaseTarget(storage, request.savepoint), tell)
+    const told = new Latch()
+    this.#owed.add(told)
+    start(this.#releasePlace(), () => {
+      request.answer?.({ kind: 'failed', error: refusalOf(request, problem, cause) })
+      this.#owed.delete(told)
+      told.open()
+    })
+  }
+
+  *#releasePlace(): Io<void> {
+    const place = this.#place
+    this.#place = undefined
+    if (place !== undefined) yield* place.release()
+  }
+
+  /** Before the end: nothing of a stop stays behind, and whoever was refused one has been told. */
+  *#settleStops(): Io<void> {
+    yield* this.#releasePlace()
+    for (const told of this.#owed) yield* told.passed()
   }
 
   /** At once. What is not durable is as if the process had been killed. */
@@ -232,6 +278,7 @@ export class JobSupervisor {
       yield* this.#tidyUp(outcome.manifest)
       this.#claimed.onCompleted()
       yield* this.#claimed.settled()
+      yield* this.#settleStops()
       const { checkpoint, drained = false } = outcome.manifest
       this.#end({ kind: 'already-finished', checkpoint, drained })
       return undefined
@@ -253,14 +300,17 @@ export class JobSupervisor {
   }
 
   /** JA-3. */
-  *#removeAbandoned(writer: Writer, restored: RestoredJob | undefined, from?: CheckpointId): Io<void> {
-    const { ports, graph } = this.#init
+  *#removeAbandoned(
+    writer: Writer, restored: RestoredJob | undefined, from?: CheckpointId,
+    operators: readonly LogicalOperator[] = this.#init.graph.logical.operators,
+  ): Io<void> {
+    const { ports } = this.#init
     ports.probe('restore.abort-foreign')
-    const sinks = graph.logical.operators.filter((operator) => operator.spec.kind === 'sink')
+    const sinks = operators.filter((operator) => operator.spec.kind === 'sink')
     const outcomes = yield* settleAll(
       sinks.map((operator) => {
         const context: SinkContext = {
-          operator: operator.name, subtask: -1, jobId: writer.jobId, epoch: writer.epoch, ports,
+          operator: operator.name, subtask: -1, jobId: writer.jobId, epoch: writer.epoch, attempt: attempt(0), ports,
           storage: ports.storage, log: ports.log, wake: () => {}, fail: () => {},
         }
         const names = [operator.name, ...operator.was]
@@ -281,10 +331,9 @@ export class JobSupervisor {
     const files = new CheckpointFiles({ ports, directory, epoch: opened.epoch, process: 'p0' })
     const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
     const attempt = new JobAttempt({
-      graph, ports, files,
-      enumeratorState: (operator) => enumeratorOf(restored, graph, operator),
-      deploy: (fromSubtask) =>
-        this.#init.deploy({ opened, restored, files, fromSubtask, fence }),
+      graph, ports, files, restored,
+      enumeratorState: (operator, from) => enumeratorOf(from, graph, operator),
+      deploy: (events) => this.#init.deploy({ opened, restored, files, ...events, fence }),
       coordinate: (host) =>
         new CheckpointCoordinator({
           ports, opened, host,
@@ -302,13 +351,37 @@ export class JobSupervisor {
         this.#init.onCheckpoint(checkpoint)
       },
       onCheckpointFailed: (id, reason, error) => this.#init.onCheckpointFailed(id, reason, error),
+      onRegionFailed: (error, operators) => this.#partFailed(error, operators),
+      restore: (manifest, vertices) =>
+        asTerm(ports.storage, directory, opened.epoch, this.#restorePart(opened, manifest, vertices)),
       onEnd: (end) => this.#onAttemptEnd(end, opened),
     })
     this.#attempt = attempt
     if (this.#attempts === 1) this.#init.onStarted(opened)
     attempt.start()
     if (isDraining(graph, restored)) attempt.drain()
-    if (this.#stopping !== undefined) this.#stopAttempt(attempt, this.#stopping)
+    if (this.#stopping !== undefined && this.#place?.isClaimed !== false) this.#stopAttempt(attempt, this.#stopping)
+  }
+
+  /** JS-2. What a signal is waiting for ends with the first failure. */
+  #partFailed(error: StreamError, operators: readonly string[]): number | undefined {
+    if (this.#stopping !== undefined && this.#insist) return undefined
+    const decision = decideRestart(this.#init.graph.logical.restart, this.#restarts, error.retryable)
+    if (decision.kind === 'give-up') return undefined
+    this.#restarts += 1
+    this.#partly += 1
+    this.#init.onRestart({ attempt: this.#restarts, delayMs: decision.delayMs, error, operators })
+    return decision.delayMs
+  }
+
+  *#restorePart(opened: OpenedDirectory, manifest: Manifest | undefined, vertices: Vertices): Io<RestoredJob> {
+    const { ports, directory, graph } = this.#init
+    yield* requireMine(ports.storage, directory, opened.epoch)
+    const operators = operatorsIn(graph, vertices)
+    const read = yield* readCheckpoint(ports, directory, manifest, graph.maxParallelism, stateNamesOf(operators))
+    const restored = ownState(read, manifest)
+    yield* this.#removeAbandoned(opened, restored, manifest?.checkpoint, operators)
+    return restored
   }
 
   #onAttemptEnd(end: AttemptEnd, opened: OpenedDirectory): void {
@@ -318,6 +391,7 @@ export class JobSupervisor {
       this.#failed(end.error)
       return
     }
+    this.#leaving = true
     // Parts written after the last checkpoint of a stop are nobody's: nothing staged stays behind.
     start(this.#leave(opened, end), (outcome) => {
       const savepoint = outcome.ok ? outcome.value : { kind: 'failed' as const, error: asStreamError(outcome.error) }
@@ -329,11 +403,13 @@ export class JobSupervisor {
   *#leave(opened: OpenedDirectory, end: Exclude<AttemptEnd, { kind: 'failed' }>): Io<SavepointOutcome | undefined> {
     yield* this.#tidyUp(opened)
     yield* this.#claimed.settled()
-    const path = this.#stopping?.savepoint
-    if (path === undefined) return undefined
+    for (const told of this.#owed) yield* told.passed()
+    const place = this.#place
+    if (place === undefined) return undefined
+    yield* place.claimed()
     const { ports, engine } = this.#init
     const from = yield* committedCheckpoint(ports.storage, opened, end.checkpoint)
-    return { kind: 'taken', savepoint: yield* writeSavepoint(ports, from, path, engine) }
+    return { kind: 'taken', savepoint: yield* writeSavepoint(ports, from, place.path, engine) }
   }
 
   /** Everything is committed: what is staged still is removed; if that fails, the next start tries again. */
@@ -349,9 +425,7 @@ export class JobSupervisor {
     const { graph, ports } = this.#init
     const decision = decideRestart(graph.logical.restart, this.#restarts, error.retryable)
     if (decision.kind === 'give-up' || (this.#stopping !== undefined && this.#insist)) {
-      const { savepoint } = this.#stopping ?? {}
-      if (savepoint === undefined) this.#end({ kind: 'failed', error })
-      else start(releaseTarget(ports.storage, savepoint), () => this.#end({ kind: 'failed', error }))
+      start(this.#settleStops(), () => this.#end({ kind: 'failed', error }))
       return
     }
     this.#giveUpStop(`it failed while it was being stopped: ${error.message}`, error)

@@ -81,16 +81,19 @@ export class RestoredJob {
   }
 }
 
+/** `operators`: of these alone, by their names in the checkpoint; undefined: of all. */
 export function* readCheckpoint(
   ports: Pick<Ports, 'storage' | 'timers' | 'probe'>,
   directory: string,
   manifest: Manifest | undefined,
   maxParallelism: number,
+  operators?: ReadonlySet<string>,
 ): Io<RestoredJob> {
   const segments: DecodedSegment[] = []
   if (manifest !== undefined) {
     const retry = retrying(ports.timers)
     for (const segment of manifest.segments) {
+      if (operators?.has(segment.operator) === false) continue
       const bytes = yield* readSegment(ports.storage, directory, manifest.checkpoint, segment, retry)
       segments.push(decodeSegment(bytes))
       ports.probe('restore.apply')

@@ -16,7 +16,7 @@
  *
  * Source: decision D1; Flink's warning about intermediate savepoints (row C13).
  */
-import type { Epoch } from '../base/ids.ts'
+import { attempt, type Epoch } from '../base/ids.ts'
 import type { Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { E159_OUTPUT_ELSEWHERE } from '../checkpoint/errors-savepoint.ts'
@@ -68,7 +68,7 @@ function* settleSink({ ports, origin, restored, fence }: Settling, operator: Log
     )
   }
   const context: SinkContext = {
-    operator: before?.operator ?? operator.name, subtask: -1, jobId: origin.jobId, epoch: NO_TERM, ports,
+    operator: before?.operator ?? operator.name, subtask: -1, jobId: origin.jobId, epoch: NO_TERM, attempt: attempt(0), ports,
     storage: ports.storage, log: ports.log, wake: () => {}, fail: () => {},
   }
   const committer = sink.createCommitter(context)

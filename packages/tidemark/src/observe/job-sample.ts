@@ -59,6 +59,8 @@ export interface JobSample {
   /** That the job runs at; undefined: of a process that did not say it yet. */
   readonly parallelism?: number
   readonly restarts: number
+  /** Operators that are being started again while the others go on; undefined: none. */
+  readonly restarting?: readonly string[]
   /** Records since the job began; late and invalid ones since the process did. */
   readonly recordsIn: number
   readonly recordsOut: number

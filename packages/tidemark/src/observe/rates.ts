@@ -66,7 +66,7 @@ export function ratesBetween(before: JobSample | undefined, now: JobSample): Job
   const vertices = now.vertices.map((vertex, index): VertexRates => ({
     ...vertex,
     subtasks: vertex.subtasks.map((subtask) =>
-      ratesOf(vertex.name, partOf(earlier, index, subtask.subtask), subtask, now.atMs)),
+      ratesOf(vertex.name, partOf(earlier, index, subtask), subtask, now.atMs)),
   }))
   const sources = vertices.filter(({ inputs }) => inputs.length === 0).flatMap(({ subtasks }) => subtasks)
   return {
@@ -79,8 +79,10 @@ const NOTHING = { elapsedMs: 0, busyMs: 0, idleMs: 0, backPressuredMs: 0, record
 
 type Totals = { readonly [name in keyof typeof NOTHING]?: number | undefined }
 
-function partOf(sample: JobSample | undefined, vertex: number, subtask: number): Totals {
-  return sample?.vertices[vertex]?.subtasks.find((one) => one.subtask === subtask) ?? NOTHING
+/** Also one whose region was started again counts from zero again. */
+function partOf(sample: JobSample | undefined, vertex: number, { subtask, elapsedMs }: SubtaskSample): Totals {
+  const part = sample?.vertices[vertex]?.subtasks.find((one) => one.subtask === subtask)
+  return part === undefined || part.elapsedMs > elapsedMs ? NOTHING : part
 }
 
 function ratesOf(vertex: string, before: Totals, now: SubtaskSample, wallMs: number): SubtaskRates {

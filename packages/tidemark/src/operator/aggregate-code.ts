@@ -39,7 +39,7 @@ function stepCode(
   if (step.kind === 'count') return `${cell} = ${cell} + 1`
   if (step.kind === 'fold') return `${cell} = ${code.bind(step.add)}(${cell}, ${value})`
   const given = code.local()
-  const read = `const ${given} = ${code.bind(step.read)}(${value})`
+  const read = `const ${given} = ${readCode(step, code, value)}`
   const unless = (test: string, found: string): string => `if (!${test}) throw ${code.bind(step.refuse)}(${found})`
   const isNumber = unless(`(typeof ${given} === 'number')`, given)
   if (step.kind !== 'sum') return `${read}; ${isNumber}; ${cell} = Math.${step.kind}(${cell}, ${given})`
@@ -47,6 +47,11 @@ function stepCode(
   const total = code.local()
   return `${read}; ${unless(`Number.isSafeInteger(${given})`, given)}
     const ${total} = ${cell} + ${given}; ${unless(`Number.isSafeInteger(${total})`, total)}; ${cell} = ${total}`
+}
+
+function readCode({ read, column }: Exclude<AggregateStep, { kind: 'count' | 'fold' }>, code: Code, value: string): string {
+  if (column === undefined || !canGenerate([column.name])) return `${code.bind(read)}(${value})`
+  return `${value}.raw === undefined ? ${value}[${JSON.stringify(column.name)}] : ${code.bind(column.read)}(${value}.raw.record)`
 }
 
 /** An expression for the row; undefined if its names cannot stand in source. */

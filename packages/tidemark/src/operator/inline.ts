@@ -14,7 +14,7 @@
  * Source: Neumann, "Efficiently compiling efficient query plans for modern hardware" (VLDB 2011);
  * DESIGN.md §5, rule 1.
  */
-import type { OutputTag } from '../graph/operator-spec.ts'
+import { MAIN, type OutputTag } from '../graph/operator-spec.ts'
 import { deepFreeze } from '../record/freeze.ts'
 import { userError } from './errors.ts'
 
@@ -42,3 +42,16 @@ export function guarded(code: Code, statements: string, operator: string, fn: st
 /** The value as it is handed on: frozen where the context asks for it. */
 export const handedOn = (code: Code, value: string, freeze: boolean): string =>
   freeze ? `${code.bind(deepFreeze)}(${value})` : value
+
+/** Statements that hand on what a function gave: the items of an array in line, everything else by `others`. */
+export function handedOnEach(
+  code: Code, outputs: string, time: string, freeze: boolean, others: (outputs: unknown, timestamp: number) => void,
+): string {
+  const [i, output] = [code.local(), code.local()]
+  return `if (Array.isArray(${outputs})) {
+      for (let ${i} = 0; ${i} < ${outputs}.length; ${i}++) {
+        const ${output} = ${handedOn(code, `${outputs}[${i}]`, freeze)}
+        ${code.next(MAIN, output, time)}
+      }
+    } else if (${outputs} !== undefined) ${code.bind(others)}(${outputs}, ${time})`
+}

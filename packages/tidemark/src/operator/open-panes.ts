@@ -9,30 +9,30 @@
  *          once. No two firings of `advance` are of one window, and they are in window order.
  *   PN-3  `fired` exists only after a restore that went back before a window's end although some of its
  *          keys had fired already; those keys wait for a new record before they fire again.
- *   PN-4  The snapshot holds the panes by key, and for each key the watermark that it has seen and the
- *          windows that are held, from which a restore at another parallelism knows what had fired.
+ *   PN-4  Panes are cut as a table (window-cells.ts), by key; how far event time had come is told as the aligned
+ *          operator tells it (window-fired.ts), and of each key that has held windows which these are. From that a
+ *          restore at another parallelism knows what had fired.
  */
 import { addSaturating, MAX_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import type { AggregateSpec } from '../graph/state-spec.ts'
 import type { Window } from '../graph/window-spec.ts'
-import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import type { KeyedStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
 import { makeWindow } from '../time/window-assigner.ts'
 import { E140_PANES_DO_NOT_FIT } from '../time/errors.ts'
 import type { PaneGrid } from '../time/panes.ts'
 import { PaneMerger, type Pane } from './pane-merger.ts'
 import { isInvertible, PaneTotals } from './pane-totals.ts'
-import { windowFrom } from './window-table.ts'
+import { CellTable, type WindowCells } from './window-cells.ts'
+import { throughOf } from './window-fired.ts'
+import { windowFrom, windowSnapshot } from './window-table.ts'
 
 /** State names; 'window' is that of the other window operators. */
 export const PANES = 'panes'
 export const SEEN = 'panes/seen'
 
-export interface OpenPane extends Pane {
-  readonly start: number
-  readonly end: number
-  readonly cells: Map<Key, unknown>
+export interface OpenPane extends Pane, WindowCells {
+  readonly cells: WindowCells['cells']
 }
 
 export class OpenPanes {
@@ -40,14 +40,19 @@ export class OpenPanes {
   readonly #latenessMs: number
   readonly #merger: PaneMerger | PaneTotals
   readonly #panes: OpenPane[] = []
+  readonly #maxParallelism: number
+  readonly table: CellTable
   readonly #fired = new Map<number, Set<Key>>()
   /** Start of the earliest window that is not done and has a pane; MAX_TIMESTAMP: there is none. */
   #next = MAX_TIMESTAMP
 
   constructor(
     grid: PaneGrid, latenessMs: number, aggregate: AggregateSpec & Required<Pick<AggregateSpec, 'merge'>>,
+    maxParallelism: number,
   ) {
     this.#grid = grid
+    this.#maxParallelism = maxParallelism
+    this.table = new CellTable(() => this.#panes, maxParallelism, PANES)
     this.#latenessMs = latenessMs
     this.#merger = isInvertible(aggregate) ? new PaneTotals(aggregate) : new PaneMerger(aggregate)
   }
@@ -71,7 +76,7 @@ export class OpenPanes {
       if (known.start === start) return known
       if (known.start < start) break
     }
-    const opened = { start, end: this.#grid.endOf(start), cells: new Map<Key, unknown>() }
+    const opened = newPane(makeWindow(start, this.#grid.endOf(start)))
     panes.splice(at, 0, opened)
     this.#schedule(opened, watermark)
     return opened
@@ -93,8 +98,9 @@ export class OpenPanes {
     let found: { accumulator: unknown } | undefined
     for (const { start, cells } of this.#panes) {
       if (start < windowStart || start >= windowStart + this.#grid.sizeMs || !cells.has(key)) continue
-      if (found === undefined) found = { accumulator: merger.fresh(cells.get(key)) }
-      else found.accumulator = merger.join(found.accumulator, cells.get(key))
+      const accumulator = cells.get(key)?.accumulator
+      if (found === undefined) found = { accumulator: merger.fresh(accumulator) }
+      else found.accumulator = merger.join(found.accumulator, accumulator)
     }
     return found
   }
@@ -118,25 +124,22 @@ export class OpenPanes {
       if (this.cleanupOf(this.#grid.lastWindowOf(start)) > watermark) break
       over += 1
     }
-    this.#panes.splice(0, over)
+    for (const pane of this.#panes.splice(0, over)) this.table.forget(pane)
   }
 
-  snapshot(maxParallelism: number, watermark: number): KeyedStateSnapshot[] {
-    const contents = new KeyedSnapshotBuilder({ name: PANES, kind: 'window', version: 1, maxParallelism })
-    const seen = new KeyedSnapshotBuilder({ name: SEEN, kind: 'window', version: 1, maxParallelism })
-    const keys = new Set<Key>()
-    for (const { start, end, cells } of this.#panes) {
-      const namespace = [start, end]
-      for (const [key, accumulator] of cells) {
-        contents.put(key, namespace, accumulator)
-        keys.add(key)
+  /** Of each key the windows that are held. */
+  held(watermark: number): KeyedStateSnapshot {
+    const seen = windowSnapshot(SEEN, this.#maxParallelism)
+    const keys = new Map<Key, number[]>()
+    for (const [window, fired] of this.#fired) {
+      for (const key of fired) {
+        const held = keys.get(key)
+        if (held === undefined) keys.set(key, [window])
+        else held.push(window)
       }
     }
-    for (const key of keys) {
-      const held = [...this.#fired].flatMap(([window, fired]) => (fired.has(key) ? [window] : []))
-      seen.put(key, undefined, [watermark, ...held])
-    }
-    return [contents.build(), seen.build()]
+    for (const [key, held] of keys) seen.put(key, undefined, [watermark, ...held])
+    return seen.build()
   }
 
   restore(restored: RestoredOperator, watermark: number, operator: string): void {
@@ -149,17 +152,20 @@ export class OpenPanes {
       }
       let pane = byStart.get(start)
       if (pane === undefined) {
-        pane = { start, end, cells: new Map() }
+        pane = newPane({ start, end })
         byStart.set(start, pane)
       }
-      pane.cells.set(key, value)
+      pane.cells.set(key, { touched: 0, accumulator: value, of: pane })
     }
     this.#panes.push(...[...byStart.values()].sort((a, b) => a.start - b.start))
     for (const pane of this.#panes) this.#schedule(pane, watermark)
-    for (const { key, value } of restored.keyed(SEEN)) {
-      const [seen, ...held] = value as readonly number[]
+    const seenBy = seenIn(restored, this.#maxParallelism)
+    const keys = new Set<Key>()
+    for (const { cells } of this.#panes) for (const key of cells.keys()) keys.add(key)
+    for (const key of keys) {
+      const [seen, ...held] = seenBy(key)
       for (const window of held) if (window >= grid.firstOpenAt(watermark)) this.#hold(window, key)
-      this.#restoreFired(key, seen as number, watermark)
+      this.#restoreFired(key, seen, watermark)
     }
   }
 
@@ -194,4 +200,16 @@ export class OpenPanes {
     }
     return MAX_TIMESTAMP
   }
+}
+
+const newPane = (window: Window): OpenPane => ({ start: window.start, window, cells: new Map(), leftIn: Infinity })
+
+/** Of a key the watermark of the subtask that wrote it, and the windows that were held. */
+export function seenIn(
+  restored: RestoredOperator, maxParallelism: number,
+): (key: Key) => readonly [seen: number, ...held: number[]] {
+  type Seen = readonly [number, ...number[]]
+  const told = new Map([...restored.keyed(SEEN)].map(({ key, value }) => [key, value as Seen]))
+  const through = throughOf(restored, maxParallelism)
+  return (key) => told.get(key) ?? [through(key)]
 }

@@ -14,7 +14,7 @@
  *         can be cut then.
  */
 import type { Io } from '../base/io.ts'
-import type { CheckpointId, Epoch } from '../base/ids.ts'
+import type { Attempt, CheckpointId, Epoch } from '../base/ids.ts'
 import type { Ports } from '../base/ports.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import type { OutputTag } from '../graph/operator-spec.ts'
@@ -57,6 +57,7 @@ export interface OperatorContext {
   readonly keyGroups: KeyGroupRange
   readonly jobId: string
   readonly epoch: Epoch
+  readonly attempt: Attempt
   readonly output: Output
   readonly processingTime: ProcessingTimeService
   readonly ports: Ports

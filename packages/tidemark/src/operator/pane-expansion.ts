@@ -8,19 +8,21 @@
  *         unless the key had fired it.
  *   PX-2  Without panes in the snapshot it is the snapshot itself.
  */
+import { declaredStates } from '../graph/describe.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { KeyedEntry, RestoredOperator } from '../state/snapshot.ts'
 import { PaneGrid } from '../time/panes.ts'
 import { E140_PANES_DO_NOT_FIT } from '../time/errors.ts'
-import { OpenPanes, PANES, SEEN } from './open-panes.ts'
+import { OpenPanes, PANES, seenIn } from './open-panes.ts'
 import { restoredWatermark } from './watermark-state.ts'
 import { windowFrom } from './window-table.ts'
 
 export function expandPanes(
-  spec: WindowSpec, restored: RestoredOperator | undefined, operator: string,
+  spec: WindowSpec, restored: RestoredOperator | undefined, operator: string, maxParallelism: number,
 ): RestoredOperator | undefined {
-  if (restored === undefined) return undefined
+  // A state of a window function may be called like that.
+  if (restored === undefined || Object.hasOwn(declaredStates(spec), PANES)) return restored
   const panes = [...restored.keyed(PANES)]
   if (panes.length === 0) return restored
   const { assigner, compute } = spec
@@ -34,9 +36,9 @@ export function expandPanes(
   const { sizeMs, slideMs, offsetMs } = assigner
   const grid = new PaneGrid(sizeMs, slideMs, offsetMs)
   const watermark = restoredWatermark(restored)
-  const open = new OpenPanes(grid, spec.latenessMs, { ...aggregate, merge })
+  const open = new OpenPanes(grid, spec.latenessMs, { ...aggregate, merge }, maxParallelism)
   open.restore(restored, watermark, operator)
-  const seen = new Map([...restored.keyed(SEEN)].map(({ key, value }) => [key, value as readonly number[]]))
+  const seenBy = seenIn(restored, maxParallelism)
   const windows: KeyedEntry[] = []
   const timers: KeyedEntry[] = []
   const known = new Map<Key, Set<number>>()
@@ -50,7 +52,7 @@ export function expandPanes(
       const window = [at, at + sizeMs]
       windows.push({ key, namespace: window, value: open.of(at, key)?.accumulator })
       const last = at + sizeMs - 1
-      const [through = watermark, ...held] = seen.get(key) ?? []
+      const [through, ...held] = seenBy(key)
       const waits = last > through && !held.includes(at)
       if (waits) timers.push({ key, namespace: window, value: last })
       const cleanup = open.cleanupOf(at)

@@ -20,8 +20,7 @@ import { decodeValue, encodeValue } from '../record/value-codec.ts'
 
 export interface Pane {
   readonly start: number
-  /** The accumulator of each key; not in an object of its own, since there may be very many. */
-  readonly cells: Map<Key, unknown>
+  readonly cells: ReadonlyMap<Key, { readonly accumulator: unknown }>
 }
 
 /** No total yet; an accumulator may be anything else. */
@@ -82,10 +81,10 @@ export class PaneMerger {
     this.#keys.delete(key)
     for (let i = panes.length - 1; i >= 0; i--) {
       const { start, cells } = panes[i] as Pane
-      if (start < this.#turn && start >= this.#from && cells.has(key)) this.#push(key, start, cells.get(key))
+      if (start < this.#turn && start >= this.#from && cells.has(key)) this.#push(key, start, cells.get(key)?.accumulator)
     }
     for (const { start, cells } of panes) {
-      if (start >= this.#turn && start < this.#to && cells.has(key)) this.#addTotal(key, cells.get(key))
+      if (start >= this.#turn && start < this.#to && cells.has(key)) this.#addTotal(key, cells.get(key)?.accumulator)
     }
   }
 
@@ -106,7 +105,7 @@ export class PaneMerger {
       const { start, cells } = panes[i] as Pane
       if (start < from) break
       if (start >= to) continue
-      for (const [key, accumulator] of cells) this.#push(key, start, accumulator)
+      for (const [key, { accumulator }] of cells) this.#push(key, start, accumulator)
     }
     this.#turn = to
   }
@@ -116,7 +115,7 @@ export class PaneMerger {
       const { start, cells } = panes[i] as Pane
       if (start < from) break
       if (start >= to) continue
-      for (const [key, accumulator] of cells) this.#addTotal(key, accumulator)
+      for (const [key, { accumulator }] of cells) this.#addTotal(key, accumulator)
     }
   }
 

@@ -70,7 +70,7 @@ export class PaneTotals {
     if (pane.start < this.#from || pane.start >= this.#to) return
     if (!this.#covered.includes(pane)) this.#covered.push(pane)
     this.#totals.delete(key)
-    for (const { cells } of this.#covered) if (cells.has(key)) this.#addTo(key, cells.get(key))
+    for (const { cells } of this.#covered) if (cells.has(key)) this.#addTo(key, cells.get(key)?.accumulator)
   }
 
   fresh(accumulator: unknown): unknown {
@@ -83,7 +83,7 @@ export class PaneTotals {
   }
 
   #add({ cells }: Pane): void {
-    for (const [key, accumulator] of cells) this.#addTo(key, accumulator)
+    for (const [key, { accumulator }] of cells) this.#addTo(key, accumulator)
   }
 
   #addTo(key: Key, accumulator: unknown): void {
@@ -97,7 +97,7 @@ export class PaneTotals {
   }
 
   #takeBack({ cells }: Pane): void {
-    for (const [key, accumulator] of cells) {
+    for (const [key, { accumulator }] of cells) {
       const total = this.#totals.get(key)
       assert(total !== undefined, 'a covered pane is in the totals')
       total.panes -= 1

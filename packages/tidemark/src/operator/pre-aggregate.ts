@@ -23,6 +23,8 @@ import { checkKey } from '../record/key-codec.ts'
 import { Calendar } from '../time/calendar.ts'
 import { windowStart } from '../time/window-assigner.ts'
 import { userError } from './errors.ts'
+import { addCode } from './aggregate-code.ts'
+import { guarded, type Inline } from './inline.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { restoredWatermark } from './watermark-state.ts'
 import { ALL_KEY, requireTimestamp } from './window-late.ts'
@@ -62,24 +64,29 @@ export function createPreAggregate(spec: PreAggregateSpec, context: OperatorCont
   const next = context.output.collector(MAIN)
   /** In order of start. */
   let panes: Pane[] = []
-  let current: Pane | undefined
+  /** The pane that took the last record, with its bounds beside it; none (low = high) where records leave at once. */
+  const now: { low: number; high: number; parts: Pane['parts']; records: number; held: number } = {
+    low: 0, high: 0, parts: new Map(), records: 0, held: 0,
+  }
   let watermark = restoredWatermark(context.restored)
-  let parts = 0
-  let records = 0
   let passing = 0
   let upToDate = context.restored === undefined
 
   function emit(pane: Pane): void {
     for (const [key, { accumulator }] of pane.parts) next(form.pack(key, accumulator), pane.start)
-    parts -= pane.parts.size
+    now.held -= pane.parts.size
+  }
+
+  function leavePane(): void {
+    now.low = now.high = 0
   }
 
   function flush(): void {
     const all = panes
     panes = []
-    current = undefined
+    leavePane()
     for (const pane of all) emit(pane)
-    records = 0
+    now.records = 0
   }
 
   function openPane(timestamp: number): Pane {
@@ -106,49 +113,72 @@ export function createPreAggregate(spec: PreAggregateSpec, context: OperatorCont
   }
 
   function makeRoom(): void {
-    if (records < parts * LEAST_SAVED) passing = PASSED_FOR
+    if (now.records < now.held * LEAST_SAVED) passing = PASSED_FOR
     flush()
   }
 
+  /** The first record of a key in the pane. */
+  function addFirst(key: unknown, value: unknown): void {
+    const part = { accumulator: create() }
+    part.accumulator = add(part.accumulator, value)
+    now.parts.set(checkKey(key, operator), part)
+    now.held += 1
+  }
+
+  /** True if the pane of the record is the one that takes records now; else it has left. */
+  function entersPane(value: unknown, timestamp: number): boolean {
+    if (passing > 0 || !upToDate) {
+      if (passing > 0) passing -= 1
+      pass(value, timestamp)
+      return false
+    }
+    requireTimestamp(timestamp, operator)
+    if (boundsOf(timestamp).end - 1 <= watermark) {
+      pass(value, timestamp)
+      return false
+    }
+    const { start, end, parts } = openPane(timestamp)
+    now.low = start
+    now.high = end
+    now.parts = parts
+    return true
+  }
+
+  const inline: Inline = (code, value, time) => {
+    const [key, part, accumulator] = [code.local(), code.local(), code.local()]
+    const bound = code.bind(now)
+    const added = addCode(compute.aggregate, code, accumulator, value, (after) => `${part}.accumulator = ${after}`)
+    return `if ((${time} >= ${bound}.low && ${time} < ${bound}.high) || ${code.bind(entersPane)}(${value}, ${time})) {
+      ${guarded(code, `const ${key} = ${code.bind(keyOf)}(${value})
+        const ${part} = ${bound}.parts.get(${key})
+        if (${part} !== undefined) { const ${accumulator} = ${part}.accumulator; ${added} }
+        else ${code.bind(addFirst)}(${key}, ${value})`, operator, 'keyBy or aggregate')}
+      ${bound}.records += 1
+      if (${bound}.held >= ${MOST_PARTS}) ${code.bind(makeRoom)}()
+    }`
+  }
+
   return {
+    inline,
     collect(value, timestamp) {
-      if (passing > 0 || !upToDate) {
-        if (passing > 0) passing -= 1
-        pass(value, timestamp)
-        return
-      }
-      if (current === undefined || timestamp < current.start || timestamp >= current.end) {
-        requireTimestamp(timestamp, operator)
-        if (boundsOf(timestamp).end - 1 <= watermark) {
-          pass(value, timestamp)
-          return
-        }
-        current = openPane(timestamp)
-      }
-      const held = current.parts
+      if ((timestamp < now.low || timestamp >= now.high) && !entersPane(value, timestamp)) return
       try {
         const key = keyOf(value)
-        let part = held.get(key)
-        if (part === undefined) {
-          part = { accumulator: create() }
-          part.accumulator = add(part.accumulator, value)
-          held.set(checkKey(key, operator), part)
-          parts += 1
-        } else {
-          part.accumulator = add(part.accumulator, value)
-        }
+        const part = now.parts.get(key)
+        if (part === undefined) addFirst(key, value)
+        else part.accumulator = add(part.accumulator, value)
       } catch (thrown) {
         throw userError(thrown, operator, 'keyBy or aggregate')
       }
-      records += 1
-      if (parts >= MOST_PARTS) makeRoom()
+      now.records += 1
+      if (now.held >= MOST_PARTS) makeRoom()
     },
     onWatermark(next) {
       upToDate = true
       if (next > watermark) watermark = next
       while (panes[0] !== undefined && panes[0].end - 1 <= watermark) {
         const closed = panes.shift() as Pane
-        if (closed === current) current = undefined
+        if (closed.parts === now.parts) leavePane()
         emit(closed)
       }
       context.output.watermark(next)

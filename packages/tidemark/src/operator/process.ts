@@ -19,12 +19,14 @@ import type {
   CoProcessSpec, KeySelector, ProcessSpec, RecordHandler, TimerHandler,
 } from '../graph/operator-spec.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
+import { checkKey } from '../record/key-codec.ts'
 import { inTurn } from '../state/entry-slices.ts'
 import type { KeyedBackend } from '../state/keyed-backend.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
-import { declareState } from './declare-state.ts'
+import { declareState, eventClock } from './declare-state.ts'
 import { userError } from './errors.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
+import { guarded, handedOnEach, type Inline } from './inline.ts'
 import { dateOf, ProcessContext } from './process-context.ts'
 import type { Timer } from './timer-queue.ts'
 import { TimerService } from './timer-service.ts'
@@ -41,16 +43,22 @@ type Functions = Pick<CoProcessSpec, 'state' | 'sides'> & {
 /** The operator, and what an input that is added to it needs. */
 export interface RunningFunctions {
   readonly operator: Operator
+  /** `collect` of the first input as statements. */
+  readonly inline: Inline
   readonly backend: KeyedBackend
   readonly handles: Readonly<Record<string, unknown>>
   readonly timers: TimerService
   /** The main output. */
   readonly next: Collect
+  /** Makes a key the present one outside of a record of its own, as of `timestamp`. */
+  readonly enter: (key: Key, timestamp: number) => void
 }
 
 export function createProcess(spec: ProcessSpec, context: OperatorContext): Operator {
   const { keyOf, onRecord, ...shared } = spec
-  return createFunctions({ ...shared, keysOf: [keyOf], onRecord: [onRecord] }, context).operator
+  const { operator: { inputs: _, ...operator }, inline } =
+    createFunctions({ ...shared, keysOf: [keyOf], onRecord: [onRecord] }, context)
+  return { ...operator, inline }
 }
 
 export function createCoProcess(spec: CoProcessSpec, context: OperatorContext): Operator {
@@ -61,7 +69,6 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
   const { operator, output, processingTime, restored, maxParallelism } = context
   const { keysOf, onTimer } = spec
   const next = freezing(output.collector(MAIN), context)
-  const { backend, handles } = declareState(spec.state, context)
   const timers = new TimerService({
     clock: processingTime, maxParallelism, restored,
     target: {
@@ -69,6 +76,8 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
       onProcessingTimer: (timer) => fire(timer, 'processing', NO_TIMESTAMP),
     },
   })
+  const { backend, handles } = declareState(spec.state, context, eventClock(
+    operator, () => timers.eventTime, () => (ctx.timerDomain === 'processing' ? undefined : ctx.timestamp)))
   const ctx: ProcessContext = new ProcessContext({
     operator, keyed: keysOf.some((keyOf) => keyOf !== undefined), timers, state: handles,
     broadcast: spec.broadcast,
@@ -106,6 +115,18 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
     if (outputs !== undefined) collectAll(outputs, timestamp, next, operator, 'onRecord')
   }
   const inputs = spec.onRecord.map((onRecord, i) => entry(onRecord, keysOf[i]))
+  const inline: Inline = (code, value, time) => {
+    const [keyOf] = keysOf
+    const [key, outputs] = [code.local(), code.local()]
+    const entered = keyOf === undefined
+      ? `${code.bind(ctx)}.timestamp = ${time}`
+      : `let ${key}; ${guarded(code, `${key} = ${code.bind(keyOf)}(${value})`, operator, 'keyBy')}
+        ${code.bind((given: unknown, timestamp: number) => enter(checkKey(given, operator), timestamp, undefined))}(${key}, ${time})`
+    const called = `${outputs} = ${code.bind(spec.onRecord[0])}(${value}, ${code.bind(ctx)})`
+    const others = (given: unknown, timestamp: number): void => collectAll(given, timestamp, next, operator, 'onRecord')
+    return `${entered}; let ${outputs}; ${guarded(code, called, operator, 'onRecord')}
+      ${handedOnEach(code, outputs, time, context.freeze, others)}`
+  }
 
   const running: Operator = {
     collect: inputs[0] as Collect,
@@ -127,7 +148,10 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
     onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
     close: () => timers.close(),
   }
-  return { operator: running, backend, handles, timers, next }
+  return {
+    operator: running, inline, backend, handles, timers, next,
+    enter: (key, timestamp) => enter(key, timestamp, timestamp === NO_TIMESTAMP ? 'processing' : undefined),
+  }
 }
 
 /** One function per tag; outputs carry the timestamp that main outputs of the same call carry. */

@@ -153,13 +153,14 @@ export function sinkContextOf(context: {
   readonly subtask: number
   readonly jobId: string
   readonly epoch: SinkContext['epoch']
+  readonly attempt: SinkContext['attempt']
   readonly ports: SinkContext['ports']
   wake(): void
   fail(error: unknown): void
 }): SinkContext {
-  const { operator, subtask, jobId, epoch, ports } = context
+  const { operator, subtask, jobId, epoch, attempt, ports } = context
   return {
-    operator, subtask, jobId, epoch, ports, storage: ports.storage, log: ports.log,
+    operator, subtask, jobId, epoch, attempt, ports, storage: ports.storage, log: ports.log,
     wake: () => context.wake(),
     fail: (error) => context.fail(error),
   }

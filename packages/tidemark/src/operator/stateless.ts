@@ -6,7 +6,7 @@
  */
 import { MAIN, type FilterSpec, type FlatMapSpec, type MapSpec, type SplitSpec } from '../graph/operator-spec.ts'
 import { userError } from './errors.ts'
-import { guarded, handedOn, type Inline } from './inline.ts'
+import { guarded, handedOn, handedOnEach, type Inline } from './inline.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { collectAll, freezing } from './user-code.ts'
 
@@ -64,16 +64,10 @@ export function createFlatMap(spec: FlatMapSpec, context: OperatorContext): Oper
     }
     collectAll(outputs, timestamp, next, operator, 'flatMap')
   }, (code, value, time) => {
-    const [outputs, i, output] = [code.local(), code.local(), code.local()]
+    const outputs = code.local()
     const call = guarded(code, `${outputs} = ${code.bind(fn)}(${value})`, operator, 'flatMap')
-    const others = code.bind((given: unknown, timestamp: number) =>
-      collectAll(given, timestamp, next, operator, 'flatMap'))
-    return `let ${outputs}; ${call} if (Array.isArray(${outputs})) {
-      for (let ${i} = 0; ${i} < ${outputs}.length; ${i}++) {
-        const ${output} = ${handedOn(code, `${outputs}[${i}]`, context.freeze)}
-        ${code.next(MAIN, output, time)}
-      }
-    } else ${others}(${outputs}, ${time})`
+    return `let ${outputs}; ${call} ${handedOnEach(code, outputs, time, context.freeze, (given, timestamp) =>
+      collectAll(given, timestamp, next, operator, 'flatMap'))}`
   })
 }
 

@@ -14,11 +14,13 @@
  *   TS-7  One call fires at most TIMERS_AT_ONCE timers, or as many as it is given: what is left waits for
  *         `fireMore`, so that checkpoints and the event loop have their turn between. A snapshot taken
  *         between says so, and after restore the rest fires before anything else.
+ *   TS-8  `eventTime` is the time of the event-time timer that fires, and the watermark when none does; it never falls.
+ *         So what goes by it does not depend on how far apart watermarks are.
  *
  * Source: Flink InternalTimerServiceImpl.
  */
 import { assert } from '../base/assert.ts'
-import { MIN_TIMESTAMP } from '../base/time.ts'
+import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import type { TimeDomain, Window } from '../graph/window-spec.ts'
 import { EntrySlices, inTurn } from '../state/entry-slices.ts'
@@ -50,6 +52,7 @@ export class TimerService {
     event: new TimerQueue(), processing: new TimerQueue(),
   }
   #watermark = MIN_TIMESTAMP
+  #eventTime = MIN_TIMESTAMP
   /** Timers of the watermark are left. */
   #firing = false
   #wakeUp: { readonly time: number; readonly cancel: () => void } | undefined
@@ -73,10 +76,17 @@ export class TimerService {
         this.#queues[domain].add(key, windowOf(namespace), value as number)
       }
     }
+    const next = this.#firing ? this.#queues.event.peek() : undefined
+    this.#eventTime = Math.min(next?.time ?? MAX_TIMESTAMP, this.#watermark)
   }
 
   get watermark(): number {
     return this.#watermark
+  }
+
+  /** TS-8; MIN_TIMESTAMP while nothing is known. */
+  get eventTime(): number {
+    return this.#eventTime
   }
 
   /** True between `advance` and the last `fireMore`. */
@@ -133,9 +143,11 @@ export class TimerService {
     for (let fired = 0; fired < most; fired++) {
       const timer = queue.pop(watermark)
       if (timer === undefined) break
+      if (timer.time > this.#eventTime) this.#eventTime = timer.time
       this.#target.onEventTimer(timer)
     }
     this.#firing = (queue.peek()?.time ?? Infinity) <= watermark
+    if (!this.#firing) this.#eventTime = watermark
     return !this.#firing
   }
 

@@ -20,19 +20,18 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { WindowAssignerSpec } from '../graph/window-spec.ts'
-import { checkKey } from '../record/key-codec.ts'
 import { Calendar } from '../time/calendar.ts'
 import { checkAssigner, windowStart } from '../time/window-assigner.ts'
-import { addCode } from './aggregate-code.ts'
+import { createCellAdder, type Present } from './cell-adder.ts'
 import { userError } from './errors.ts'
-import { guarded, type Inline } from './inline.ts'
+import type { Inline } from './inline.ts'
 import { IncrementalSnapshots } from '../state/incremental.ts'
 import { everythingIn } from '../state/slices.ts'
 import { OpenWindows, type OpenWindow } from './open-windows.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { keyFrom } from './user-code.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
-import type { Cell, WindowCells } from './window-cells.ts'
+import type { Cell } from './window-cells.ts'
 import { throughState } from './window-fired.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
 import { windowResults } from './window-results.ts'
@@ -75,37 +74,24 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   assert(assigner.kind !== 'global' && assigner.kind !== 'session', 'aligned windows tumble or slide')
   assert(compute.kind === 'aggregate', 'aligned windows aggregate')
   const { aggregate } = compute
-  const { create, add } = aggregate
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
   const gridOf = gridOfAssigner(assigner)
   const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
   const open = new OpenWindows(spec, context.maxParallelism)
   const { table } = open
-  const { log } = table
+  const adder = createCellAdder(aggregate, keyOf, table, operator)
   const increments = new IncrementalSnapshots([table])
   let watermark = restoredWatermark(restored)
   let bucket: OpenWindow[] = []
   /** Of the bucket: its bounds, and the cells of its last window, which is the only one of tumbling windows. */
-  const now: { low: number; high: number; cells: Map<Key, Cell>; window: WindowCells | undefined } = {
+  const now: Present & { low: number; high: number } = {
     low: 0, high: 0, cells: new Map(), window: undefined,
   }
   if (restored !== undefined) open.restore(restored, watermark)
 
   const lists = () => [watermarkState(watermark), throughState(watermark, context.keyGroups)]
   const fire = (open: OpenWindow, key: Key, cell: Cell): void => send(key, open.window, cell.accumulator)
-
-  /** The first record of a key in a window: everything but the lookup. */
-  function addFirst(of: WindowCells | undefined, given: unknown, value: unknown): void {
-    assert(of !== undefined, 'a bucket has a window')
-    const cell = { touched: 0, accumulator: create(), of }
-    cell.accumulator = add(cell.accumulator, value)
-    const key = checkKey(given, operator)
-    of.cells.set(key, cell)
-    log.created(key, cell)
-  }
-
-  const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
 
   /** A record outside the bucket: finds its windows, and makes them the bucket if they allow it. */
   function addSlowly(value: unknown, timestamp: number): void {
@@ -140,53 +126,19 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
   }
 
   function addTo(window: OpenWindow, key: Key, value: unknown): void {
-    let cell = window.cells.get(key)
-    try {
-      if (cell === undefined) {
-        cell = { touched: 0, accumulator: create(), of: window }
-        window.cells.set(key, cell)
-        log.created(key, cell)
-      } else if (cell.touched !== log.epoch) {
-        touch(key, cell)
-      }
-      cell.accumulator = add(cell.accumulator, value)
-    } catch (thrown) {
-      throw userError(thrown, operator, 'aggregate')
-    }
+    const cell = adder.add(window, key, value)
     if (window.done) fire(window, key, cell)
     else window.fired?.delete(key)
   }
 
   const tumble: Collect = (value, timestamp) => {
-    if (timestamp >= now.low && timestamp < now.high) {
-      try {
-        const key = keyOf(value)
-        const cell = now.cells.get(key)
-        if (cell === undefined) {
-          addFirst(now.window, key, value)
-        } else {
-          if (cell.touched !== log.epoch) touch(key, cell)
-          cell.accumulator = add(cell.accumulator, value)
-        }
-      } catch (thrown) {
-        throw userError(thrown, operator, 'keyBy or aggregate')
-      }
-    } else {
-      addSlowly(value, timestamp)
-    }
+    if (timestamp >= now.low && timestamp < now.high) adder.addNow(now, value)
+    else addSlowly(value, timestamp)
   }
 
   const tumbleInline: Inline = (code, value, time) => {
-    const [key, cell, accumulator] = [code.local(), code.local(), code.local()]
     const bound = code.bind(now)
-    const added = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
-    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${guarded(code, `
-      const ${key} = ${code.bind(keyOf)}(${value})
-      const ${cell} = ${bound}.cells.get(${key})
-      if (${cell} !== undefined) {
-        if (${cell}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${key}, ${cell})
-        const ${accumulator} = ${cell}.accumulator; ${added}
-      } else ${code.bind(addFirst)}(${bound}.window, ${key}, ${value})`, operator, 'keyBy or aggregate')}
+    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${adder.codeNow(code, bound, value)}
     } else ${code.bind(addSlowly)}(${value}, ${time})`
   }
 
@@ -194,16 +146,7 @@ export function createAlignedWindow(spec: WindowSpec, context: OperatorContext):
     if (timestamp >= now.low && timestamp < now.high) {
       try {
         const key = keyOf(value)
-        for (let i = 0; i < bucket.length; i++) {
-          const window = bucket[i] as OpenWindow
-          const cell = window.cells.get(key)
-          if (cell === undefined) {
-            addFirst(window, key, value)
-            continue
-          }
-          if (cell.touched !== log.epoch) touch(key, cell)
-          cell.accumulator = add(cell.accumulator, value)
-        }
+        for (let i = 0; i < bucket.length; i++) adder.addGiven(bucket[i] as OpenWindow, key, value)
       } catch (thrown) {
         throw userError(thrown, operator, 'keyBy or aggregate')
       }

@@ -1,7 +1,7 @@
 /**
  * The accumulators of open windows as a table that is cut without being encoded.
  *
- * Owned by open-windows.ts and window-clock.ts. Entries have the key and, as namespace, the window.
+ * Owned by open-windows.ts, window-clock.ts and, for panes, open-panes.ts. Entries have the key and, as namespace, the window.
  *
  *   WX-1  A window that is forgotten costs a list entry a key, and encodes nothing: its accumulators change no
  *         more, so that a cut made before still finds them as they were.
@@ -30,10 +30,12 @@ export class CellTable implements TrackedTable {
   readonly log = new ChangeLog<Cell>()
   readonly #windows: () => Iterable<WindowCells>
   readonly #maxParallelism: number
+  readonly #name: string
 
   /** `windows`: the open ones; asked at every cut. */
-  constructor(windows: () => Iterable<WindowCells>, maxParallelism: number) {
+  constructor(windows: () => Iterable<WindowCells>, maxParallelism: number, name = 'window') {
     this.#windows = windows
+    this.#name = name
     this.#maxParallelism = maxParallelism
   }
 
@@ -44,7 +46,7 @@ export class CellTable implements TrackedTable {
   }
 
   builder(extent: Extent): KeyedSnapshotBuilder {
-    return windowSnapshot('window', this.#maxParallelism, extent)
+    return windowSnapshot(this.#name, this.#maxParallelism, extent)
   }
 
   slots(): Iterator<readonly [Key, Cell]> {

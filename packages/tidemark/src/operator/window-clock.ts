@@ -16,16 +16,14 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { Window } from '../graph/window-spec.ts'
-import { checkKey } from '../record/key-codec.ts'
 import { IncrementalSnapshots } from '../state/incremental.ts'
 import { everythingIn } from '../state/slices.ts'
 import { checkAssigner, makeWindow, maxTimestamp, windowStart } from '../time/window-assigner.ts'
-import { addCode } from './aggregate-code.ts'
-import { userError } from './errors.ts'
-import { guarded, type Inline } from './inline.ts'
+import { createCellAdder, type Present } from './cell-adder.ts'
+import type { Inline } from './inline.ts'
 import type { Collect, Operator, OperatorContext } from './operator.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
-import { CellTable, type Cell, type WindowCells } from './window-cells.ts'
+import { CellTable, type WindowCells } from './window-cells.ts'
 import { firedState } from './window-fired.ts'
 import { ALL_KEY } from './window-late.ts'
 import { windowResults } from './window-results.ts'
@@ -47,16 +45,15 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
   assert(assigner.kind === 'tumbling' && compute.kind === 'aggregate', 'windows of the clock tumble and aggregate')
   const { sizeMs, offsetMs } = assigner
   const { aggregate } = compute
-  const { create, add } = aggregate
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
   const send = windowResults(spec, compute, context)
   /** By start; more than one only if the clock went back, or between the end of one and its timer. */
   const open = new Map<number, WindowCells>()
   const table = new CellTable(() => open.values(), context.maxParallelism)
-  const { log } = table
+  const adder = createCellAdder(aggregate, keyOf, table, operator)
   const increments = new IncrementalSnapshots([table])
   /** Of the window of the last record; `left`: how many more are taken for it before the clock is asked. */
-  const now: { left: number; cells: Map<Key, Cell>; window: WindowCells | undefined } = {
+  const now: Present & { left: number } = {
     left: 0, cells: new Map(), window: undefined,
   }
   let watermark = restoredWatermark(restored)
@@ -109,19 +106,6 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
     schedule()
   }
 
-  /** Everything but the look-up of a key that is there. */
-  function addFirst(given: unknown, value: unknown): void {
-    const { window: of } = now
-    assert(of !== undefined, 'the clock was asked')
-    const cell = { touched: 0, accumulator: create() as unknown, of }
-    cell.accumulator = add(cell.accumulator, value)
-    const key = checkKey(given, operator)
-    of.cells.set(key, cell)
-    log.created(key, cell)
-  }
-
-  const touch = (key: unknown, cell: Cell): void => log.touch(checkKey(key, operator), cell)
-
   function askClock(): void {
     const start = windowStart(processingTime.now(), offsetMs, sizeMs)
     const isNew = !open.has(start)
@@ -134,32 +118,14 @@ export function createClockWindow(spec: WindowSpec, context: OperatorContext): O
   const collect: Collect = (value) => {
     if (now.left <= 0) askClock()
     now.left -= 1
-    try {
-      const key = keyOf(value)
-      const cell = now.cells.get(key)
-      if (cell === undefined) {
-        addFirst(key, value)
-      } else {
-        if (cell.touched !== log.epoch) touch(key, cell)
-        cell.accumulator = add(cell.accumulator, value)
-      }
-    } catch (thrown) {
-      throw userError(thrown, operator, 'keyBy or aggregate')
-    }
+    adder.addNow(now, value)
   }
 
   const inline: Inline = (code, value) => {
-    const [key, cell, accumulator] = [code.local(), code.local(), code.local()]
     const bound = code.bind(now)
-    const added = addCode(aggregate, code, accumulator, value, (after) => `${cell}.accumulator = ${after}`)
     return `if (${bound}.left <= 0) ${code.bind(askClock)}()
       ${bound}.left -= 1
-      ${guarded(code, `const ${key} = ${code.bind(keyOf)}(${value})
-        const ${cell} = ${bound}.cells.get(${key})
-        if (${cell} !== undefined) {
-          if (${cell}.touched !== ${code.bind(log)}.epoch) ${code.bind(touch)}(${key}, ${cell})
-          const ${accumulator} = ${cell}.accumulator; ${added}
-        } else ${code.bind(addFirst)}(${key}, ${value})`, operator, 'keyBy or aggregate')}`
+      ${adder.codeNow(code, bound, value)}`
   }
 
   return {

@@ -7,9 +7,9 @@ import type { Key } from '../graph/key.ts'
 import { MAIN, type WindowFunctionContext, type WindowSpec } from '../graph/operator-spec.ts'
 import type { StateSpec } from '../graph/state-spec.ts'
 import type { Window } from '../graph/window-spec.ts'
-import type { KeyedStateSnapshot } from '../state/snapshot.ts'
+import type { TrackedTable } from '../state/slices.ts'
 import { maxTimestamp } from '../time/window-assigner.ts'
-import { declareState } from './declare-state.ts'
+import { declareState, eventClock } from './declare-state.ts'
 import { userError } from './errors.ts'
 import { evict, type Element } from './evictor.ts'
 import type { OperatorContext } from './operator.ts'
@@ -21,7 +21,10 @@ import { aggregateOf } from './window-contents.ts'
 export interface Emitter {
   /** Returns the contents that stay in the window; undefined: none. */
   (key: Key, window: Window, content: unknown): unknown
-  snapshot(): KeyedStateSnapshot[]
+  /** State of the window function, to be cut with that of the operator. */
+  tables(): readonly TrackedTable[]
+  /** Before each cut. */
+  beginCut(): void
 }
 
 export function createEmitter(spec: WindowSpec, context: OperatorContext, timers: TimerService): Emitter {
@@ -33,7 +36,7 @@ export function createEmitter(spec: WindowSpec, context: OperatorContext, timers
   const functions = compute.kind === 'elements' ? windowFunctions(compute.state) : undefined
 
   function windowFunctions(state: Readonly<Record<string, StateSpec>>) {
-    const { backend, handles } = declareState(state, context)
+    const { backend, handles } = declareState(state, context, eventClock(operator, () => timers.eventTime, () => undefined))
     let timestamp = 0
     const ctx: WindowFunctionContext = {
       get watermark() { return timers.watermark },
@@ -87,5 +90,8 @@ export function createEmitter(spec: WindowSpec, context: OperatorContext, timers
     }
   }
 
-  return Object.assign(emit, { snapshot: () => functions?.backend.snapshot() ?? [] })
+  return Object.assign(emit, {
+    tables: () => functions?.backend.tables() ?? [],
+    beginCut: () => functions?.backend.beginCut(),
+  })
 }

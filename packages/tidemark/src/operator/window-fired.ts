@@ -82,7 +82,7 @@ export function withTimers(
 const isOfThisForm = ({ keyedStates }: RestoredOperator): boolean => keyedStates.some(({ name }) => name === FIRED)
 
 /** The watermark of the subtask that wrote a key. */
-function throughOf(restored: RestoredOperator, maxParallelism: number): (key: Key) => number {
+export function throughOf(restored: RestoredOperator, maxParallelism: number): (key: Key) => number {
   const least = restoredWatermark(restored)
   const ranges = restored.list(THROUGH) as readonly (readonly [watermark: number, start: number, end: number])[]
   if (ranges.every(([watermark]) => watermark === least)) return () => least

@@ -13,6 +13,9 @@
  *   WO-5  Only an element that ALL its windows refused, and that is late itself, goes to the late output.
  *   WO-6  A merge moves contents, values and timers before the trigger sees the element that caused it.
  *   WO-7  Emptied contents are no contents: a window without elements does not fire.
+ *   WO-8  A cut encodes nothing: contents and the triggers' numbers are tables, cut together with the state of the
+ *         window function and written beside processing, changes alone where that is enough; sessions and timers,
+ *         which never change, are listed.
  *
  * Source: Flink WindowOperator, EvictingWindowOperator, MergingWindowSet.
  */
@@ -22,6 +25,10 @@ import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { TriggerResult, Window } from '../graph/window-spec.ts'
 import { checkAssigner, defaultTrigger, timeDomainOf, windowAssigner } from '../time/window-assigner.ts'
+import { EntrySlices, inTurn } from '../state/entry-slices.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
+import { everythingIn } from '../state/slices.ts'
+import type { SnapshotSlices } from '../state/snapshot.ts'
 import { userError } from './errors.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { SessionWindows, type SessionMerge } from './session-windows.ts'
@@ -45,8 +52,8 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   const assign = windowAssigner(assigner)
   const needsTimestamp = domain === 'event' || triggerSpec.kind === 'continuous-event-time'
   const contents = createContents(spec, operator)
-  const table = new WindowTable<unknown>('window')
-  const numbers = new WindowTable<unknown>('trigger')
+  const table = new WindowTable<unknown>('window', maxParallelism, contents)
+  const numbers = new WindowTable<unknown>('trigger', maxParallelism)
   const sessions = new Map<Key, SessionWindows>()
   const late = lateOutput(spec, context)
   const timers = new TimerService({
@@ -57,6 +64,8 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     },
   })
   const emitter = createEmitter(spec, context, timers)
+  const tables = [table, numbers, ...emitter.tables()]
+  const increments = new IncrementalSnapshots(tables)
   let currentKey: Key = ALL_KEY
   let currentWindow: Window = { start: 0, end: 0 }
   const ctx: TriggerContext = {
@@ -73,8 +82,8 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     deleteProcessing: (time) => timers.deleteProcessing(currentKey, currentWindow, time),
   }
   if (restored !== undefined) {
-    table.restore(restored, (value) => contents.decode(value))
-    numbers.restore(restored, (value) => value)
+    table.restore(restored)
+    numbers.restore(restored)
     for (const { key, namespace, value } of restored.keyed('sessions')) {
       sessionsOf(key).restore(windowFrom(namespace), windowFrom(value))
     }
@@ -126,6 +135,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
       return false
     }
     const before = table.get(key, stateWindow)
+    if (before !== undefined) table.touch(key, stateWindow)
     let after: unknown
     try {
       after = contents.add(before === undefined ? contents.create() : before, value, timestamp)
@@ -157,6 +167,8 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     if (fires(result)) {
       const content = table.get(key, stateWindow)
       if (content !== undefined) {
+        // A result may share parts with the accumulator, and a function may change it.
+        table.touch(key, stateWindow)
         const left = emitter(key, window, content)
         if (left === undefined) table.delete(key, stateWindow)
         else if (left !== content) table.set(key, stateWindow, left)
@@ -224,12 +236,23 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
       const moved = table.take(key, other)
       if (moved === undefined) continue
       const present = table.get(key, stateWindow)
+      if (present !== undefined) table.touch(key, stateWindow)
       try {
         table.set(key, stateWindow, present === undefined ? moved : contents.merge(present, moved))
       } catch (thrown) {
         throw userError(thrown, operator, 'merge of the aggregate')
       }
     }
+  }
+
+  /** What never changes, as of now. */
+  function listed(): SnapshotSlices[] {
+    if (!merging) return [timers.slices()]
+    const all = [...sessions].flatMap(([key, ofKey]) => ofKey.entries().map((session) => ({ key, ...session })))
+    return [timers.slices(), new EntrySlices(
+      all, (extent) => windowSnapshot('sessions', maxParallelism, extent),
+      (builder, { key, window, stateWindow }) => builder.put(key, namespaceOf(window), namespaceOf(stateWindow)),
+    )]
   }
 
   return {
@@ -243,24 +266,16 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
       if (timers.fireMore(most)) output.watermark(timers.watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot() {
-      const sessionState = windowSnapshot('sessions', maxParallelism)
-      for (const [key, ofKey] of sessions) {
-        for (const { window, stateWindow } of ofKey.entries()) {
-          sessionState.put(key, namespaceOf(window), namespaceOf(stateWindow))
-        }
-      }
-      return {
-        keyed: [
-          table.snapshot(maxParallelism, (content) => contents.encode(content)),
-          numbers.snapshot(maxParallelism, (value) => value),
-          ...(merging ? [sessionState.build()] : []),
-          ...emitter.snapshot(),
-        ],
-        lists: timers.snapshotLists(),
-        slices: timers.slices(),
-      }
+    snapshot(checkpoint) {
+      emitter.beginCut()
+      return { keyed: [], lists: timers.snapshotLists(), slices: inTurn([...listed(), increments.cut(checkpoint)]) }
     },
+    look() {
+      emitter.beginCut()
+      return { keyed: everythingIn(tables), lists: timers.snapshotLists(), slices: inTurn(listed()) }
+    },
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
     close: () => timers.close(),
   }
 }

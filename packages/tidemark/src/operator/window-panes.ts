@@ -16,19 +16,21 @@
 import { assert } from '../base/assert.ts'
 import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
-import { checkKey } from '../record/key-codec.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
+import { everythingIn } from '../state/slices.ts'
 import type { RestoredOperator } from '../state/snapshot.ts'
 import { PaneGrid } from '../time/panes.ts'
 import { checkAssigner, makeWindow } from '../time/window-assigner.ts'
-import { addCode } from './aggregate-code.ts'
+import { createCellAdder, type Present } from './cell-adder.ts'
 import { userError } from './errors.ts'
-import { guarded, type Inline } from './inline.ts'
+import type { Inline } from './inline.ts'
 import { OpenPanes, type OpenPane } from './open-panes.ts'
 import type { Operator, OperatorContext } from './operator.ts'
 import { keyFrom } from './user-code.ts'
 import { isAligned } from './window-aligned.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
 import { ALL_KEY, lateOutput, requireTimestamp } from './window-late.ts'
+import { throughState } from './window-fired.ts'
 import { windowResults } from './window-results.ts'
 
 /** Whether `createPaneWindow` may run this window. */
@@ -45,12 +47,12 @@ export function holdsWindows(restored: RestoredOperator | undefined): boolean {
 }
 
 export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Operator {
-  const { operator, output, maxParallelism, restored } = context
+  const { operator, output, maxParallelism, restored, keyGroups } = context
   const { assigner, compute } = spec
   checkAssigner(assigner)
   assert(assigner.kind === 'sliding' && compute.kind === 'aggregate', 'panes are of sliding aggregates')
   const { aggregate } = compute
-  const { create, add, merge } = aggregate
+  const { merge } = aggregate
   assert(merge !== undefined, 'panes merge')
   const { sizeMs, slideMs } = assigner
   const grid = new PaneGrid(sizeMs, slideMs, assigner.offsetMs)
@@ -63,20 +65,22 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
         throw userError(thrown, operator, 'merge of the aggregate')
       }
     },
-  })
+  }, maxParallelism)
+  const { table } = open
   const keyOf = spec.keyOf ?? ((): Key => ALL_KEY)
+  const adder = createCellAdder(aggregate, keyOf, table, operator)
+  const increments = new IncrementalSnapshots([table])
   const send = windowResults(spec, compute, context)
   const late = lateOutput(spec, context)
   let watermark = restoredWatermark(restored)
   /** The pane of the record before this one, while the fast path may be taken (WQ-3). */
-  const now: { low: number; high: number; cells: OpenPane['cells'] } = { low: 0, high: 0, cells: new Map() }
+  const now: Present & { low: number; high: number } = { low: 0, high: 0, cells: new Map(), window: undefined }
   let firstEnd = 0
   if (restored !== undefined) open.restore(restored, watermark, operator)
 
   function addTo(pane: OpenPane, key: Key, value: unknown): void {
-    const { cells: own } = pane
+    adder.add(pane, key, value)
     try {
-      own.set(key, add(own.has(key) ? own.get(key) : create(), value))
       open.changed(pane, key)
     } catch (thrown) {
       throw userError(thrown, operator, 'aggregate')
@@ -106,49 +110,26 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
       }
     }
     if (first + sizeMs - 1 <= watermark || open.holdsFired) return
+    now.window = pane
     now.cells = pane.cells
     now.low = pane.start
-    now.high = pane.end
+    now.high = pane.window.end
     firstEnd = first + sizeMs - 1
   }
 
-  /** The first record of a key in the pane, or one whose accumulator is undefined. */
-  function addFirst(key: unknown, value: unknown): void {
-    const { cells } = now
-    const before = cells.has(key as Key) ? cells.get(key as Key) : create()
-    cells.set(checkKey(key, operator), add(before, value))
-  }
+  const lists = () => [watermarkState(watermark), throughState(watermark, keyGroups)]
 
   const inline: Inline = (code, value, time) => {
-    const [key, before, after] = [code.local(), code.local(), code.local()]
     const bound = code.bind(now)
-    const added = addCode(aggregate, code, before, value, (expression) =>
-      `const ${after} = ${expression}; if (${after} !== ${before}) ${bound}.cells.set(${key}, ${after})`)
-    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${guarded(code, `
-      const ${key} = ${code.bind(keyOf)}(${value})
-      const ${before} = ${bound}.cells.get(${key})
-      if (${before} !== undefined) { ${added} } else ${code.bind(addFirst)}(${key}, ${value})`,
-      operator, 'keyBy or aggregate')}
+    return `if (${time} >= ${bound}.low && ${time} < ${bound}.high) { ${adder.codeNow(code, bound, value)}
     } else ${code.bind(addSlowly)}(${value}, ${time})`
   }
 
   return {
     inline,
     collect(value, timestamp) {
-      if (timestamp < now.low || timestamp >= now.high) return addSlowly(value, timestamp)
-      try {
-        const { cells } = now
-        const key = keyOf(value)
-        const before = cells.get(key)
-        if (before === undefined) {
-          addFirst(key, value)
-        } else {
-          const after = add(before, value)
-          if (after !== before) cells.set(key, after)
-        }
-      } catch (thrown) {
-        throw userError(thrown, operator, 'keyBy or aggregate')
-      }
+      if (timestamp >= now.low && timestamp < now.high) adder.addNow(now, value)
+      else addSlowly(value, timestamp)
     },
     onWatermark(reached) {
       if (reached <= watermark) return
@@ -158,6 +139,9 @@ export function createPaneWindow(spec: WindowSpec, context: OperatorContext): Op
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => ({ keyed: open.snapshot(maxParallelism, watermark), lists: [watermarkState(watermark)] }),
+    snapshot: (checkpoint) => ({ keyed: [open.held(watermark)], lists: lists(), slices: increments.cut(checkpoint) }),
+    look: () => ({ keyed: [...everythingIn([table]), open.held(watermark)], lists: lists() }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }
 }

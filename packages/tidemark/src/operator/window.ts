@@ -14,7 +14,7 @@ import { createSessionWindow, isPlainSession } from './window-sessions.ts'
 
 export function createWindow(spec: WindowSpec, context: OperatorContext): Operator {
   if (sharesPanes(spec) && !holdsWindows(context.restored)) return createPaneWindow(spec, context)
-  const rest = { ...context, restored: expandPanes(spec, context.restored, context.operator) }
+  const rest = { ...context, restored: expandPanes(spec, context.restored, context.operator, context.maxParallelism) }
   if (isAligned(spec)) return createAlignedWindow(spec, rest)
   if (goesByClock(spec)) return createClockWindow(spec, rest)
   if (isPlainSession(spec)) return createSessionWindow(spec, rest)

@@ -25,6 +25,8 @@ import { isWellFormed } from './well-formed.ts'
 const STRING = 0x01
 const NUMBER = 0x02
 const BIGINT = 0x03
+/** Tag and number. */
+const NUMBER_BYTES = 9
 
 const encoder = new TextEncoder()
 // Only a way to see the bits of a number: written and read within one expression, it keeps nothing.
@@ -54,10 +56,12 @@ export function encodeKey(writer: ByteWriter, key: Key): void {
     writer.u8(STRING)
     writer.string(key)
   } else if (typeof key === 'number') {
-    writer.u8(NUMBER)
+    const bytes = writer.room(NUMBER_BYTES)
+    const at = writer.length
     bits.setFloat64(0, key)
-    writer.u32(bits.getUint32(0, true))
-    writer.u32(bits.getUint32(4, true))
+    bytes[at] = NUMBER
+    for (let i = 1; i < NUMBER_BYTES; i++) bytes[at + i] = bits.getUint8(i - 1)
+    writer.wrote(at + NUMBER_BYTES)
   } else {
     writer.u8(BIGINT)
     writer.blob(bigintToBytes(key))
@@ -84,7 +88,7 @@ export function decodeKey(reader: ByteReader): Key {
 /** Canonical bytes as a copy: for export and for tests; the engine itself never needs them in one piece. */
 export function canonicalKeyBytes(key: Key): Uint8Array {
   if (typeof key === 'number') {
-    const bytes = new Uint8Array(9)
+    const bytes = new Uint8Array(NUMBER_BYTES)
     bytes[0] = NUMBER
     new DataView(bytes.buffer).setFloat64(1, key + 0)
     return bytes

@@ -7,9 +7,11 @@
  *   KN-1  Remembering changes no byte and no value: what is not remembered goes the plain way and gives the same.
  *   KN-2  Of a number of fields at most `MOST_EACH` shapes are remembered, the latest; wide records never.
  *   KN-3  A shape lists the names in the order that `Object.keys` of such a record gives.
+ *   KN-4  Of the shapes that are written often, the latest `MOST_LIKELY` are tried before names are listed.
  */
 import { ByteWriter } from '../base/bytes.ts'
 import { canGenerate, generate, setField } from '../base/generated-code.ts'
+import { recordWriter, type RecordWriter, type WriteValue } from './record-writer.ts'
 import { isWellFormed } from './well-formed.ts'
 
 const MOST_FIELDS = 64
@@ -21,12 +23,43 @@ export interface RecordShape {
   readonly encoded: readonly Uint8Array[] | undefined
   /** A record of these fields; made when first asked for, as not every process reads. */
   make: ((values: readonly unknown[]) => Record<string, unknown>) | undefined
+  /** How often a record of it was written the plain way. */
+  written: number
+  /** Made when it was written so OFTEN. */
+  write: RecordWriter | undefined
 }
 
 /** By number of fields, the one that was found last first. */
 const remembered: RecordShape[][] = Array.from({ length: MOST_FIELDS + 1 }, () => [])
 
 const NONE: readonly RecordShape[] = []
+
+/** A function is worth making for a shape that was written so many times. */
+const OFTEN = 32
+const MOST_LIKELY = 4
+
+const likely: RecordWriter[] = []
+
+/** Functions for the shapes written often, the likeliest first. */
+export const likelyWriters: readonly RecordWriter[] = likely
+
+/** The one at `at`, from 1, was the right one. */
+export function moveForward(at: number): void {
+  const right = likely[at] as RecordWriter
+  likely[at] = likely[at - 1] as RecordWriter
+  likely[at - 1] = right
+}
+
+/** A record of the shape is written the plain way; `writeValue` writes fields that hold more than one value. */
+export function noteWritten(shape: RecordShape, writeValue: WriteValue): void {
+  shape.written += 1
+  if (shape.written < OFTEN || shape.encoded === undefined) return
+  // Once only: where none can be made, none is later.
+  if (shape.written === OFTEN) shape.write = recordWriter(shape.names, shape.encoded, writeValue)
+  if (shape.write === undefined) return
+  if (likely.length === MOST_LIKELY) likely.pop()
+  likely.unshift(shape.write)
+}
 
 /** Shapes with so many fields, the likeliest first. */
 export const shapesOf = (fields: number): readonly RecordShape[] => remembered[fields] ?? NONE
@@ -60,7 +93,8 @@ function moveToFront(shapes: RecordShape[], at: number): void {
 }
 
 function remember(names: readonly string[]): RecordShape {
-  const shape: RecordShape = { names, encoded: names.every(isWellFormed) ? names.map(encodedName) : undefined, make: undefined }
+  const encoded = names.every(isWellFormed) ? names.map(encodedName) : undefined
+  const shape: RecordShape = { names, encoded, make: undefined, written: 0, write: undefined }
   const known = remembered[names.length]
   if (known === undefined) return shape
   if (known.length === MOST_EACH) known.pop()

@@ -17,13 +17,15 @@
  *
  * Typed arrays are copied as they lie in memory: little-endian hosts only.
  */
-import type { ByteReader, ByteWriter } from '../base/bytes.ts'
+import { putShortAscii, SHORT_STRING_BYTES, type ByteReader, type ByteWriter } from '../base/bytes.ts'
 import { bigintToBytes, bytesToBigint } from './bigint-bytes.ts'
 import { setField } from '../base/generated-code.ts'
 import { isPlainObject } from './plain.ts'
-import { makeRecord, shapesOf, shapeWith } from './record-shapes.ts'
+import { likelyWriters, makeRecord, moveForward, noteWritten, shapesOf, shapeWith } from './record-shapes.ts'
+import type { RecordWriter } from './record-writer.ts'
+import { MOST_NUMBER_BYTES, putNumber } from './number-bytes.ts'
 import { unstorable } from './value-check.ts'
-import { INT_LIMIT, MAX_DEPTH, TAG, TYPED_ARRAYS, typedArrayIndex } from './value-tags.ts'
+import { MAX_DEPTH, TAG, TYPED_ARRAYS, typedArrayIndex } from './value-tags.ts'
 import { isWellFormed } from './well-formed.ts'
 
 /** Thrown inside the encoder only; value-check.ts finds the place for the message. */
@@ -64,23 +66,19 @@ function write(writer: ByteWriter, value: unknown, depth: number): void {
 }
 
 function writeNumber(writer: ByteWriter, value: number): void {
-  if ((value | 0) === value && (value !== 0 || 1 / value > 0) && value < 0x40000000 && value > -0x40000000) {
-    if (value >= 0 && value < 0x80) return writer.u8(TAG.smallInt | value)
-    writer.u8(TAG.int)
-    return writer.varint(value >= 0 ? value << 1 : (-value << 1) - 1)
-  }
-  if (Number.isInteger(value) && value > -INT_LIMIT && value < INT_LIMIT && (value !== 0 || 1 / value > 0)) {
-    if (value >= 0 && value < 0x80) return writer.u8(TAG.smallInt | value)
-    writer.u8(TAG.int)
-    return writer.varint(value >= 0 ? value * 2 : value * -2 - 1)
-  }
-  writer.u8(TAG.float64)
-  // One NaN only: its payload bits are no part of the value.
-  writer.f64(Number.isNaN(value) ? NaN : value)
+  const bytes = writer.room(MOST_NUMBER_BYTES)
+  writer.wrote(putNumber(bytes, writer.length, value))
 }
 
 function writeString(writer: ByteWriter, text: string): void {
-  if (writer.taggedShortAscii(TAG.string, text)) return
+  if (text.length < SHORT_STRING_BYTES) {
+    const bytes = writer.room(text.length + 2)
+    const end = putShortAscii(bytes, writer.length + 1, text)
+    if (end >= 0) {
+      bytes[writer.length] = TAG.string
+      return writer.wrote(end)
+    }
+  }
   if (isWellFormed(text)) {
     writer.u8(TAG.string)
     return writer.string(text)
@@ -96,7 +94,10 @@ function writeString(writer: ByteWriter, text: string): void {
 
 function writeObject(writer: ByteWriter, value: object, depth: number): void {
   const proto: unknown = Object.getPrototypeOf(value)
-  if (proto === Object.prototype) return writeRecord(writer, value, TAG.object, depth)
+  if (proto === Object.prototype) {
+    if (writeLikely(writer, value, depth)) return
+    return writeRecord(writer, value, TAG.object, depth)
+  }
   if (Array.isArray(value)) {
     if (proto !== Array.prototype) throw new Refusal()
     writer.u8(TAG.array)
@@ -144,8 +145,20 @@ function writeObject(writer: ByteWriter, value: object, depth: number): void {
   writeRecord(writer, value, proto === null ? TAG.nullObject : TAG.object, depth)
 }
 
+/** As one of the records that are met often; false: it is none of them, and nothing was written. */
+function writeLikely(writer: ByteWriter, value: object, depth: number): boolean {
+  for (let i = 0; i < likelyWriters.length; i++) {
+    if (!(likelyWriters[i] as RecordWriter)(writer, value, depth)) continue
+    if (i > 0) moveForward(i)
+    return true
+  }
+  return false
+}
+
 function writeRecord(writer: ByteWriter, value: object, tag: number, depth: number): void {
-  const { names, encoded } = shapeWith(Object.keys(value))
+  const shape = shapeWith(Object.keys(value))
+  if (tag === TAG.object) noteWritten(shape, write)
+  const { names, encoded } = shape
   if (encoded === undefined) {
     writer.u8(TAG.oddObject)
     writer.u8(tag === TAG.nullObject ? 1 : 0)

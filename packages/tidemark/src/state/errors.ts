@@ -68,6 +68,63 @@ export const E062_NO_CURRENT_KEY = defineError<{ readonly state: string }>({
   ],
 })
 
+export const E192_TTL_WITHOUT_EVENT_TIME = defineError<{ readonly operator: string }>({
+  code: 'E192',
+  kind: 'job',
+  retryable: false,
+  title: 'State with a TTL by event time was written for a record without event time',
+  what: (d) => `A record without event time reached "${d.operator}", whose state has a ttl by event time.`,
+  why: () => 'There is neither a time nor a watermark from which the ttl could count, so nothing would ever be forgotten.',
+  fix: () => [
+    'give the source an event time: { eventTime: (record) => record.at }',
+    "let the state forget by the machine's clock: ttl: { after, time: 'processing' }",
+  ],
+})
+
+export const E193_AGGREGATE_CHANGED = defineError<{
+  readonly operator: string
+  readonly state: string
+  /** In words: `of n (count), total (sum)`, `of a function of the job`. */
+  readonly stored: string
+  readonly now: string
+}>({
+  code: 'E193',
+  kind: 'state',
+  retryable: false,
+  title: 'An aggregate has become another one, and nothing says how',
+  what: (d) =>
+    `The checkpoint holds accumulators ${d.stored} in "${d.state}" of "${d.operator}"; in this job they are ${d.now}.`,
+  why: () => 'Numbers of the one would be read as if they were those of the other.',
+  fix: (d) => [
+    'say how one becomes the other: a new version with an upgrade, in the options of the operator or the state',
+    `give the operator another name, and let go of the old state: --allow-dropped '${d.operator}'`,
+  ],
+})
+
+export const E194_KEPT_CHANGED = defineError<{
+  readonly operator: string
+  readonly state: string
+  readonly stored: string
+  readonly now: string
+  /** The checkpoint is unaligned, and parts of results were on their way. */
+  readonly inFlight?: true
+}>({
+  code: 'E194',
+  kind: 'state',
+  retryable: false,
+  title: 'A window keeps something else than it did',
+  what: (d) => `The checkpoint holds ${d.stored} in "${d.state}" of "${d.operator}"; in this job it keeps ${d.now}.`,
+  why: (d) => d.inFlight === true
+    ? 'What is in flight was added up by the version before and does not say of what it is made.'
+    : 'An aggregate keeps one accumulator; a function over all records, or an evictor, needs the records themselves.',
+  fix: (d) => d.inFlight === true ? [
+    'let the version before take a savepoint, which has nothing in flight, and begin from it: tidemark stop <dir> --savepoint PATH',
+  ] : [
+    `give the window another name, and let go of the old state: --allow-dropped '${d.operator}'`,
+    'let the old version finish its windows first: tidemark stop <dir> --drain',
+  ],
+})
+
 interface Versions {
   readonly operator: string
   readonly state: string

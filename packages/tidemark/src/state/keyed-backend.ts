@@ -19,21 +19,24 @@ import type {
   AggregatingStateSpec, ListStateSpec, MapStateSpec, ReducingStateSpec, StateSpec, ValueStateSpec,
 } from '../graph/state-spec.ts'
 import { migrationOf, storedFor } from './evolution/migrate.ts'
+import type { EventClock } from './expiry.ts'
 import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from './handles.ts'
 import { IncrementalSnapshots } from './incremental.ts'
 import { ListCells } from './list-state.ts'
 import { MapCells } from './map-state.ts'
 import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
 import type { StateContext } from './state-cells.ts'
-import { everythingIn } from './slices.ts'
-import { isUserState, type KeyedStateSnapshot, type RestoredOperator, type SnapshotSlices } from './snapshot.ts'
+import { everythingIn, type TrackedTable } from './slices.ts'
+import { isUserState, stampsOf, type KeyedStateSnapshot, type RestoredOperator, type SnapshotSlices } from './snapshot.ts'
 
 export interface KeyedBackendInit {
   /** For errors. */
   readonly operator?: string
   readonly maxParallelism: number
-  /** Processing time, wall ms; decides what has expired. */
+  /** Processing time, wall ms; decides what has expired, where a TTL goes by it. */
   readonly now: () => number
+  /** Undefined: no state may have a TTL by event time. */
+  readonly eventTime?: EventClock | undefined
   readonly freeze: boolean
   /** Entries per JavaScript Map before a state is spread over several; for tests. */
   readonly mapLimit?: number
@@ -59,9 +62,9 @@ export class KeyedBackend {
   #sealed = false
 
   constructor(init: KeyedBackendInit) {
-    const { now, freeze, mapLimit, maxParallelism, operator = '' } = init
+    const { now, eventTime, freeze, mapLimit, maxParallelism, operator = '' } = init
     this.#operator = operator
-    this.#context = { currentKey: undefined, now, freeze, mapLimit, maxParallelism }
+    this.#context = { currentKey: undefined, now, eventTime, freeze, mapLimit, maxParallelism }
   }
 
   /** The key must have passed `checkKey`. */
@@ -104,10 +107,23 @@ export class KeyedBackend {
    * is swept out here, some entries at a time (TC-5), so that keys which are never touched again go, too.
    */
   cut(checkpoint: CheckpointId): SnapshotSlices {
-    this.#seal()
-    this.#increments ??= new IncrementalSnapshots([...this.#states.values()])
-    for (const cells of this.#states.values()) cells.sweep(SWEPT_ENTRIES)
+    this.#increments ??= new IncrementalSnapshots(this.tables())
+    this.beginCut()
     return this.#increments.cut(checkpoint)
+  }
+
+  /** All states, for an operator that cuts them together with tables of its own; it calls `beginCut` before. */
+  tables(): readonly TrackedTable[] {
+    this.#seal()
+    return [...this.#states.values()]
+  }
+
+  /** Before each cut. */
+  beginCut(): void {
+    for (const cells of this.#states.values()) {
+      cells.beginCut()
+      cells.sweep(SWEPT_ENTRIES)
+    }
   }
 
   /** To be told of the end of every checkpoint that was cut. */
@@ -122,6 +138,7 @@ export class KeyedBackend {
   /** Everything, at once: for owners that do not cut in slices, and for who only looks. */
   snapshot(): KeyedStateSnapshot[] {
     this.#seal()
+    this.beginCut()
     return everythingIn([...this.#states.values()])
   }
 
@@ -146,9 +163,10 @@ export class KeyedBackend {
     const stored = storedFor(restored.keyedStates, name, spec)
     if (stored === undefined) return
     const migrate = migrationOf(stored, { operator: this.#operator, name, spec })
+    const clock = stampsOf(stored)
     for (const { key, value } of restored.keyed(stored.name)) {
       const held = migrate === undefined ? value : migrate(key, value)
-      if (held !== undefined) cells.put(key, held, stored.stamped === true)
+      if (held !== undefined) cells.put(key, held, clock)
     }
   }
 

@@ -13,6 +13,7 @@ import { assert } from '../base/assert.ts'
 import { ByteWriter } from '../base/bytes.ts'
 import { murmur3 } from '../base/hash.ts'
 import type { Key } from '../graph/key.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
 import { encodeKey, keyGroupOf } from '../record/key-codec.ts'
 import { encodeValue } from '../record/value-codec.ts'
 import type { Extent, KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
@@ -23,6 +24,7 @@ export interface KeyedSnapshotInit {
   readonly version: number
   readonly jsonSchema?: unknown
   readonly stamped?: boolean
+  readonly clock?: TimeDomain | undefined
   readonly extent?: Extent
   readonly maxParallelism: number
 }
@@ -81,7 +83,7 @@ export class KeyedSnapshotBuilder {
 
   /** Copies what was put. */
   build(): KeyedStateSnapshot {
-    const { name, kind, version, jsonSchema, stamped } = this.#init
+    const { name, kind, version, jsonSchema, stamped, clock } = this.#init
     const extent = this.#extent
     const groups: KeyGroupSnapshot[] = []
     this.#groups.forEach((group, index) => {
@@ -103,6 +105,7 @@ export class KeyedSnapshotBuilder {
       name, kind, version, groups,
       ...(jsonSchema === undefined ? {} : { jsonSchema }),
       ...(stamped === true ? { stamped } : {}),
+      ...(clock === 'event' ? { clock } : {}),
       ...(extent === undefined || extent === 'whole' ? {} : { extent }),
     }
   }

@@ -1,4 +1,6 @@
 /** List state: one array a key. */
+import type { TimeDomain } from '../graph/window-spec.ts'
+import type { Stamped } from './expiry.ts'
 import type { ListState } from './handles.ts'
 import { StateCells } from './state-cells.ts'
 
@@ -8,7 +10,10 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
   }
 
   push(value: unknown): void {
-    this.#append([this.wrap(this.admit(value))])
+    const item = this.wrap(this.admit(value))
+    const present = this.writable()
+    if (present === undefined) this.setCell([item])
+    else present.push(item)
   }
 
   /** All or none: one value that is refused adds nothing. */
@@ -23,7 +28,9 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
   }
 
   get(): readonly unknown[] {
-    const copy = (this.#live() ?? []).map((item) => this.unwrap(item))
+    const items = this.#live() ?? []
+    if (this.stamped) for (const item of items) this.wasRead(item)
+    const copy = items.map((item) => this.unwrap(item))
     return this.freezes ? Object.freeze(copy) : copy
   }
 
@@ -34,21 +41,25 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
 
   protected override dump(cell: unknown[]): unknown {
     if (!this.stamped) return cell
-    const alive = cell.filter((item) => this.alive(item))
+    const alive = cell.filter((item) => this.aliveAtCut(item))
     return alive.length === 0 ? undefined : alive.map((item) => this.dumpOne(item))
   }
 
-  /** The newest item is the last one. */
+  /** The newest item is mostly the last one. */
   protected override hasLive(cell: unknown[]): boolean {
     return cell.findLastIndex((item) => this.alive(item)) >= 0
+  }
+
+  protected override stamps(cell: unknown[]): Iterable<Stamped> {
+    return cell as Stamped[]
   }
 
   protected override dumpAll(cell: unknown[]): unknown {
     return this.stamped ? cell.map((item) => this.dumpOne(item)) : cell
   }
 
-  protected override load(stored: unknown, stamped: boolean): unknown[] {
-    return (stored as unknown[]).map((item) => this.loadOne(item, stamped))
+  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown[] {
+    return (stored as unknown[]).map((item) => this.loadOne(item, stampedBy))
   }
 
   #append(items: unknown[]): void {

@@ -1,7 +1,9 @@
 /** Map state: one Map a key, in order of insertion. Its keys follow the rules of stream keys. */
 import type { Key } from '../graph/key.ts'
 import type { MapStateSpec } from '../graph/state-spec.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
+import type { Stamped } from './expiry.ts'
 import type { MapState } from './handles.ts'
 import { StateCells, type StateContext } from './state-cells.ts'
 
@@ -20,31 +22,41 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
   }
 
   get(key: Key): unknown {
-    const wrapped = this.#entry(key)
-    return wrapped === undefined ? undefined : this.unwrap(wrapped)
+    const wrapped = this.cell()?.get(key)
+    if (wrapped === undefined || !this.stamped) return wrapped
+    if (!this.alive(wrapped)) return undefined
+    this.wasRead(wrapped)
+    return this.unwrap(wrapped)
   }
 
   set(key: Key, value: unknown): void {
     const given = this.#keySchema === undefined ? key : this.admit(key, this.#keySchema)
     const admittedKey = checkKey(given, this.name, 'A map key')
-    const wrapped = this.wrap(this.admit(value))
+    const admitted = this.admit(value)
     const entries = this.writable()
     if (entries === undefined) {
-      this.setCell(new Map([[admittedKey, wrapped]]))
+      this.setCell(new Map([[admittedKey, this.wrap(admitted)]]))
       return
     }
+    if (!this.stamped) {
+      entries.set(admittedKey, admitted)
+      return
+    }
+    const before = entries.get(admittedKey)
+    const wrapped = this.wrap(admitted, before)
     // An entry that has expired is gone, so the new one comes last in the order.
-    if (this.stamped && entries.has(admittedKey) && !this.has(admittedKey)) entries.delete(admittedKey)
+    if (before !== undefined && !this.alive(before)) entries.delete(admittedKey)
     entries.set(admittedKey, wrapped)
   }
 
   has(key: Key): boolean {
-    const entries = this.cell()
-    return entries !== undefined && entries.has(key) && this.alive(entries.get(key))
+    const visible = this.#isVisible(key)
+    if (visible && this.stamped) this.wasRead(this.cell()?.get(key))
+    return visible
   }
 
   delete(key: Key): boolean {
-    const visible = this.has(key)
+    const visible = this.#isVisible(key)
     if (this.cell()?.has(key) !== true) return false
     const entries = this.writable() as Entries
     entries.delete(key)
@@ -54,11 +66,12 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
 
   entries(): Iterable<[Key, unknown]> {
     const entries = this.#live()
-    return this.stamped ? this.#unwrapped(entries) : (entries ?? new Map<Key, unknown>())
+    return this.stamped ? this.#unwrapped(this.#read(entries)) : (entries ?? new Map<Key, unknown>())
   }
 
   keys(): Iterable<Key> {
-    return this.#live()?.keys() ?? []
+    const entries = this.#live()
+    return (this.stamped ? this.#read(entries) : entries)?.keys() ?? []
   }
 
   * values(): Iterable<unknown> {
@@ -72,7 +85,7 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
   protected override dump(cell: Entries): unknown {
     if (!this.stamped) return cell
     const stored: Entries = new Map()
-    for (const [key, wrapped] of cell) if (this.alive(wrapped)) stored.set(key, this.dumpOne(wrapped))
+    for (const [key, wrapped] of cell) if (this.aliveAtCut(wrapped)) stored.set(key, this.dumpOne(wrapped))
     return stored.size === 0 ? undefined : stored
   }
 
@@ -81,19 +94,28 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     return false
   }
 
+  protected override stamps(cell: Entries): Iterable<Stamped> {
+    return cell.values() as Iterable<Stamped>
+  }
+
   protected override dumpAll(cell: Entries): unknown {
     return this.stamped ? new Map([...cell].map(([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell
   }
 
-  protected override load(stored: unknown, stamped: boolean): Entries {
+  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): Entries {
     const entries: Entries = new Map()
-    for (const [key, item] of stored as Entries) entries.set(key, this.loadOne(item, stamped))
+    for (const [key, item] of stored as Entries) entries.set(key, this.loadOne(item, stampedBy))
     return entries
   }
 
-  #entry(key: Key): unknown {
-    const wrapped = this.cell()?.get(key)
-    return wrapped !== undefined && this.alive(wrapped) ? wrapped : undefined
+  #isVisible(key: Key): boolean {
+    const entries = this.cell()
+    return entries !== undefined && entries.has(key) && this.alive(entries.get(key))
+  }
+
+  #read(entries: Entries | undefined): Entries | undefined {
+    if (entries !== undefined) for (const wrapped of entries.values()) this.wasRead(wrapped)
+    return entries
   }
 
   #live(): Entries | undefined {

@@ -16,6 +16,7 @@ import { assert, assertNever } from '../base/assert.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
 import { readEntries, type DecodedSegment } from './snapshot-format.ts'
+import { descriptionOf, stampsOf } from './snapshot.ts'
 import type {
   KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, Redistribute, RestoredOperator,
 } from './snapshot.ts'
@@ -41,9 +42,7 @@ export function restoreOperator(segments: readonly DecodedSegment[], place: Rest
   const lists = collectLists(ordered, place)
   return {
     keyed: (name) => entriesOf(keyed.get(name)?.groups ?? []),
-    keyedStates: [...keyed.values()].map(({ described: { name, kind, version, stamped, jsonSchema } }) => ({
-      name, kind, version, ...(stamped === true ? { stamped } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
-    })),
+    keyedStates: [...keyed.values()].map(({ described }) => descriptionOf(described)),
     list: (name) => lists.get(name) ?? [],
   }
 }
@@ -55,8 +54,8 @@ function collectKeyed(segments: readonly DecodedSegment[], range: KeyGroupRange)
     for (const state of segment.snapshot.keyed) {
       const owned = states.get(state.name) ?? { described: state, groups: [] }
       states.set(state.name, owned)
-      const { kind, stamped, version } = owned.described
-      if (kind !== state.kind || stamped !== state.stamped || version !== state.version) {
+      const { kind, version } = owned.described
+      if (kind !== state.kind || stampsOf(owned.described) !== stampsOf(state) || version !== state.version) {
         throw disagreement(segment, `state "${state.name}" is described differently by two subtasks`)
       }
       for (const group of state.groups) {

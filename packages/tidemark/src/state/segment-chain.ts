@@ -18,7 +18,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
 import type { DecodedSegment } from './snapshot-format.ts'
-import type { KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
+import { stampsOf, type KeyedStateSnapshot, type KeyGroupSnapshot } from './snapshot.ts'
 
 /** One segment an operator and subtask; `segments` holds each chain in its order. */
 export function mergeChains(segments: readonly DecodedSegment[]): DecodedSegment[] {
@@ -41,7 +41,7 @@ function mergeChain(chain: readonly DecodedSegment[]): DecodedSegment {
       const parts = states.get(state.name)
       if (extent === 'whole') states.set(state.name, [state])
       else if (parts === undefined) throw damaged(segment, `"${state.name}" begins with '${extent}'`)
-      else if (parts[0]?.kind !== state.kind || parts[0].stamped !== state.stamped) {
+      else if (parts[0]?.kind !== state.kind || stampsOf(parts[0]) !== stampsOf(state)) {
         throw damaged(segment, `"${state.name}" is described differently by two segments`)
       } else parts.push(state)
     }

@@ -1,37 +1,46 @@
 /** Kinds of state that keep one value a key: value, reducing, aggregating. */
 import type { AggregateSpec, AggregatingStateSpec, ReducingStateSpec } from '../graph/state-spec.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
+import type { Stamped } from './expiry.ts'
 import type { AggregatingState, ReducingState, ValueState } from './handles.ts'
 import { StateCells, type StateContext } from './state-cells.ts'
 
 /** A stored `undefined` would be no different from nothing, so it is nothing. */
 abstract class SingleCells extends StateCells {
   protected override dump(cell: unknown): unknown {
-    return this.alive(cell) ? this.dumpOne(cell) : undefined
+    return this.aliveAtCut(cell) ? this.dumpOne(cell) : undefined
   }
 
   protected override hasLive(cell: unknown): boolean {
     return this.alive(cell)
   }
 
+  protected override stamps(cell: unknown): Iterable<Stamped> {
+    return [cell as Stamped]
+  }
+
   protected override dumpAll(cell: unknown): unknown {
     return this.dumpOne(cell)
   }
 
-  protected override load(stored: unknown, stamped: boolean): unknown {
-    return this.loadOne(stored, stamped)
+  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown {
+    return this.loadOne(stored, stampedBy)
   }
 
   protected present(): unknown {
     const cell = this.cell()
-    if (cell === undefined) return undefined
-    if (this.alive(cell)) return this.unwrap(cell)
-    this.clear()
-    return undefined
+    if (cell === undefined || !this.stamped) return cell
+    if (!this.alive(cell)) {
+      this.clear()
+      return undefined
+    }
+    this.wasRead(cell)
+    return this.unwrap(cell)
   }
 
   protected store(value: unknown): void {
     if (value === undefined) this.clear()
-    else this.setCell(this.wrap(value))
+    else this.setCell(this.stamped ? this.wrap(value, this.cell()) : value)
   }
 }
 
@@ -95,7 +104,7 @@ export class AggregatingCells extends SingleCells implements AggregatingState<un
     return accumulator === undefined ? undefined : this.#aggregate.result(accumulator)
   }
 
-  protected override load(stored: unknown, stamped: boolean): unknown {
-    return this.loadOne(stored, stamped, false)
+  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown {
+    return this.loadOne(stored, stampedBy, false)
   }
 }

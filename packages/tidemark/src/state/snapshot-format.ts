@@ -28,7 +28,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
-import { EXTENTS, REDISTRIBUTES } from './snapshot.ts'
+import { EXTENTS, REDISTRIBUTES, stampsOf } from './snapshot.ts'
 import type {
   Extent, KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
 } from './snapshot.ts'
@@ -37,6 +37,9 @@ export const SEGMENT_FORMAT = 2
 const MAGIC = [0x54, 0x4d, 0x53, 0x31] // "TMS1"
 const PLAIN_CODEC = 'value/1'
 const STAMPED_CODEC = 'stamped-value/1'
+/** Stamps of event time. */
+const EVENT_STAMPED_CODEC = 'event-stamped-value/1'
+const CODECS: readonly string[] = [PLAIN_CODEC, STAMPED_CODEC, EVENT_STAMPED_CODEC]
 const KINDS: ReadonlySet<string> = new Set<KeyedStateSnapshot['kind']>([
   'value', 'list', 'map', 'reducing', 'aggregating', 'timers', 'window',
 ])
@@ -93,7 +96,7 @@ function bytesOf({ keyed }: SegmentInput['snapshot']): number {
 function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary {
   writer.string(state.name)
   writer.string(state.kind)
-  writer.string(state.stamped === true ? STAMPED_CODEC : PLAIN_CODEC)
+  writer.string(codecOf(state))
   writer.varint(state.version)
   writer.string(state.jsonSchema === undefined ? '' : JSON.stringify(state.jsonSchema))
   const extent = state.extent ?? 'whole'
@@ -115,6 +118,11 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
     bytes += removed.bytes.length
   }
   return { name: state.name, kind: state.kind, entries, bytes }
+}
+
+function codecOf(state: KeyedStateSnapshot): string {
+  const clock = stampsOf(state)
+  return clock === undefined ? PLAIN_CODEC : clock === 'event' ? EVENT_STAMPED_CODEC : STAMPED_CODEC
 }
 
 const NOTHING_REMOVED = { entries: 0, bytes: new Uint8Array() }
@@ -190,9 +198,7 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
   const kind = reader.string()
   if (!KINDS.has(kind)) throw newer(`State "${name}"`, kind, [...KINDS].join(', '))
   const codec = reader.string()
-  if (codec !== PLAIN_CODEC && codec !== STAMPED_CODEC) {
-    throw newer(`State "${name}"`, codec, `${PLAIN_CODEC}, ${STAMPED_CODEC}`)
-  }
+  if (!CODECS.includes(codec)) throw newer(`State "${name}"`, codec, CODECS.join(', '))
   const version = reader.varint()
   const schemaText = reader.string()
   const jsonSchema: unknown = schemaText === '' ? undefined : JSON.parse(schemaText)
@@ -215,7 +221,8 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
   return {
     name, version, groups, kind: kind as KeyedStateSnapshot['kind'],
     ...(jsonSchema === undefined ? {} : { jsonSchema }),
-    ...(codec === STAMPED_CODEC ? { stamped: true } : {}),
+    ...(codec === PLAIN_CODEC ? {} : { stamped: true }),
+    ...(codec === EVENT_STAMPED_CODEC ? { clock: 'event' } : {}),
     ...(extent === 'whole' ? {} : { extent }),
   }
 }

@@ -8,6 +8,7 @@
 import type { CheckpointId } from '../base/ids.ts'
 import type { Key } from '../graph/key.ts'
 import type { StateKind } from '../graph/state-spec.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
 
 /**
  * How list items are spread when the parallelism changes: Flink's list, union list and broadcast state.
@@ -32,8 +33,10 @@ export interface KeyedStateSnapshot {
   readonly version: number
   /** JSON Schema of a value, if the schema vendor offers one. */
   readonly jsonSchema?: unknown
-  /** True (states with a TTL): every value, item and map value is stored as [last write in wall ms, it]. */
+  /** True (states with a TTL): every value, item and map value is stored as [stamp in ms, it] (expiry.ts). */
   readonly stamped?: boolean
+  /** Of what time stamps are. Default 'processing': wall clock. */
+  readonly clock?: TimeDomain
   /** Default 'whole'. */
   readonly extent?: Extent
   /** Sorted by group; groups without entries are left out. */
@@ -91,7 +94,17 @@ export interface KeyedEntry {
 }
 
 /** What a snapshot says of a keyed state, besides its entries. */
-export type StoredDescription = Pick<KeyedStateSnapshot, 'name' | 'kind' | 'version' | 'stamped' | 'jsonSchema'>
+export type StoredDescription = Pick<KeyedStateSnapshot, 'name' | 'kind' | 'version' | 'stamped' | 'clock' | 'jsonSchema'>
+
+export function descriptionOf(state: KeyedStateSnapshot): StoredDescription {
+  const { groups: _groups, extent: _extent, ...description } = state
+  return description
+}
+
+/** The clock that values are stamped by; undefined: they are not. */
+export const stampsOf = (
+  { stamped, clock = 'processing' }: Pick<KeyedStateSnapshot, 'stamped' | 'clock'>,
+): TimeDomain | undefined => (stamped === true ? clock : undefined)
 
 /** Declared by a user's function, not by the engine. */
 export const isUserState = (kind: KeyedStateSnapshot['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'

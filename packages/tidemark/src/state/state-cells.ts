@@ -2,26 +2,31 @@
  * What all kinds of keyed state share: the entries, the current key, admission of values, expiry, changes.
  *
  * A cell is what one key owns in one state: a value, a list, a map. With a TTL each value in it is
- * wrapped with the time of its last write (Flink's OnCreateAndWrite, NeverReturnExpired).
+ * wrapped with the time from which its TTL counts (expiry.ts).
  *
- *   TC-1  An expired value is never visible through a handle; a base (incremental.ts) does not hold it.
+ *   TC-1  An expired value is never visible through a handle; a base (incremental.ts) does not hold what had expired at its
+ *         cut. What expires while it is written is in it: event time goes back to the cut when it is restored.
  *   TC-2  An empty cell is not kept, so equal state means equal entries.
  *   TC-3  What user code hands in was accepted by the schema and, with `freeze`, is storable and frozen.
- *   TC-4  A cell changes only through `writable`, `setCell` and `clear`, so that the log knows of it before.
+ *   TC-4  A cell changes only through `writable`, `setCell` and `clear`, so that the log knows of it before; the stamp
+ *         of a value that is read is a change, too.
  *   TC-5  With a TTL a cell of which nothing is alive goes although nobody asks for its key again: `sweep` goes round
  *         all cells, some at a time, and on where it finds many dead ones (as Redis expires keys).
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { assert } from '../base/assert.ts'
 import { isStreamError } from '../base/errors.ts'
 import { shapeSchema } from '../graph/aggregate-shape.ts'
 import type { Key } from '../graph/key.ts'
 import type { StateSpec } from '../graph/state-spec.ts'
+import type { TimeDomain } from '../graph/window-spec.ts'
 import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
 import { deepFreeze } from '../record/freeze.ts'
 import { jsonSchemaOf, validateSync } from '../record/schema.ts'
 import { checkStorable } from '../record/value-check.ts'
 import { ChangeLog, type Slot } from './change-log.ts'
 import { E062_NO_CURRENT_KEY } from './errors.ts'
+import { Expiry, type EventClock, type Stamped } from './expiry.ts'
 import { KeyMap } from './key-map.ts'
 import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
 import type { TrackedTable } from './slices.ts'
@@ -33,21 +38,14 @@ const MOST_ROUNDS = 16
 export interface StateContext {
   /** Undefined between records. */
   currentKey: Key | undefined
+  /** Processing time. */
   readonly now: () => number
+  /** Undefined: the operator keeps none, and no state has a TTL by it. */
+  readonly eventTime: EventClock | undefined
   readonly freeze: boolean
   readonly maxParallelism: number
   /** For KeyMap; undefined outside tests. */
   readonly mapLimit: number | undefined
-}
-
-class Stamped {
-  readonly at: number
-  readonly value: unknown
-
-  constructor(at: number, value: unknown) {
-    this.at = at
-    this.value = value
-  }
 }
 
 class CellSlot<C> implements Slot {
@@ -65,10 +63,12 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   readonly log = new ChangeLog<CellSlot<C>>()
   readonly #context: StateContext
   readonly #cells: KeyMap<CellSlot<C>>
-  readonly #ttlMs: number | undefined
+  readonly #expiry: Expiry | undefined
   /** The key that was asked for last, and its slot: a record asks several times for the same. */
   #askedKey: Key | undefined
   #asked: CellSlot<C> | undefined
+  /** Of the clock of the TTL (TC-1). */
+  #cutAt = 0
   /** Where the next `sweep` goes on; undefined: at the beginning. */
   #sweeping: Iterator<[Key, CellSlot<C>]> | undefined
 
@@ -77,11 +77,11 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     this.spec = spec
     this.#context = context
     this.#cells = new KeyMap(context.mapLimit)
-    this.#ttlMs = spec.ttl?.ttlMs
+    this.#expiry = expiryOf(spec, context)
   }
 
   get stamped(): boolean {
-    return this.#ttlMs !== undefined
+    return this.#expiry !== undefined
   }
 
   /** Cells, also those of which nothing is alive any more. */
@@ -102,7 +102,9 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
    * Returns how many went.
    */
   sweep(entries: number): number {
-    if (this.#ttlMs === undefined) return 0
+    const expiry = this.#expiry
+    if (expiry === undefined) return 0
+    const date = expiry.dating
     let gone = 0
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const before = gone
@@ -113,6 +115,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
           return gone
         }
         const [key, slot] = next.value
+        if (date !== undefined) this.#date(key, slot, date, expiry)
         if (this.hasLive(slot.cell)) continue
         this.log.removed(key, slot)
         this.#delete(key)
@@ -123,21 +126,29 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return gone
   }
 
-  /** What is stored of a cell; undefined if nothing of it is alive. */
+  /** TC-1: from now on bases hold what is alive now. */
+  beginCut(): void {
+    if (this.#expiry !== undefined) this.#cutAt = this.#expiry.now()
+  }
+
+  /** What is stored of a cell; undefined if nothing of it was alive at the cut. */
   protected abstract dump(cell: C): unknown
 
-  /** `dump` gives something; without making it. */
+  /** Something of it is alive now. */
   protected abstract hasLive(cell: C): boolean
+
+  /** The values in a cell of a state with a TTL. */
+  protected abstract stamps(cell: C): Iterable<Stamped>
 
   /** The same, with what has expired. */
   protected abstract dumpAll(cell: C): unknown
 
-  /** The reverse of `dump`, for a snapshot that was or was not stamped. */
-  protected abstract load(stored: unknown, stamped: boolean): C
+  /** The reverse of `dump`, for a snapshot that was stamped by that clock; undefined: that was not. */
+  protected abstract load(stored: unknown, stampedBy: TimeDomain | undefined): C
 
   /** Keys of which something is alive, in stored order. */
   * storedKeys(): Generator<Key, void, undefined> {
-    for (const [key, { cell }] of this.#cells.entries()) if (this.dump(cell) !== undefined) yield key
+    for (const [key, { cell }] of this.#cells.entries()) if (!this.stamped || this.hasLive(cell)) yield key
   }
 
   slots(): Iterator<[Key, CellSlot<C>]> {
@@ -147,7 +158,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   builder(extent: Extent): KeyedSnapshotBuilder {
     const { name, spec, stamped } = this
     return new KeyedSnapshotBuilder({
-      name, kind: spec.kind, version: spec.version, stamped, extent,
+      name, kind: spec.kind, version: spec.version, stamped, extent, clock: this.#expiry?.time,
       // The schema of an aggregating state describes what is added, not what is stored.
       jsonSchema: spec.kind === 'aggregating' ? shapeSchema(spec.aggregate) : jsonSchemaOf(spec.schema),
       maxParallelism: this.#context.maxParallelism,
@@ -171,8 +182,8 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     this.#delete(key)
   }
 
-  put(key: Key, stored: unknown, stamped: boolean): void {
-    this.#set(key, new CellSlot(this.load(stored, stamped)))
+  put(key: Key, stored: unknown, stampedBy: TimeDomain | undefined): void {
+    this.#set(key, new CellSlot(this.load(stored, stampedBy)))
   }
 
   protected cell(): C | undefined {
@@ -231,28 +242,51 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return this.#context.freeze
   }
 
-  protected wrap(value: unknown): unknown {
-    return this.#ttlMs === undefined ? value : new Stamped(this.#context.now(), value)
+  /** `before`: what is written over, wrapped. */
+  protected wrap(value: unknown, before?: unknown): unknown {
+    return this.#expiry === undefined ? value : this.#expiry.wrap(value, before as Stamped | undefined)
   }
 
   protected unwrap(wrapped: unknown): unknown {
-    return this.#ttlMs === undefined ? wrapped : (wrapped as Stamped).value
+    return this.#expiry === undefined ? wrapped : (wrapped as Stamped).value
   }
 
   protected alive(wrapped: unknown): boolean {
-    return this.#ttlMs === undefined || this.#context.now() < (wrapped as Stamped).at + this.#ttlMs
+    return this.#expiry === undefined || this.#expiry.alive(wrapped as Stamped)
+  }
+
+  /** The same, when the last cut was made. */
+  protected aliveAtCut(wrapped: unknown): boolean {
+    return this.#expiry === undefined || this.#expiry.alive(wrapped as Stamped, this.#cutAt)
+  }
+
+  /** A value of the present key that is alive was read (TE-2). Only states with a TTL need to say so. */
+  protected wasRead(wrapped: unknown): void {
+    const at = this.#expiry?.renewed(wrapped as Stamped)
+    if (at === undefined) return
+    this.writable()
+    const stamped = wrapped as Stamped
+    stamped.at = at
   }
 
   protected dumpOne(wrapped: unknown): unknown {
-    return this.#ttlMs === undefined ? wrapped : [(wrapped as Stamped).at, (wrapped as Stamped).value]
+    return this.#expiry === undefined ? wrapped : [(wrapped as Stamped).at, (wrapped as Stamped).value]
   }
 
-  /** A TTL that was added since counts from the restore; one that was taken away is dropped. */
-  protected loadOne(stored: unknown, stamped: boolean, freeze = this.#context.freeze): unknown {
-    const [at, value] = stamped ? (stored as [number, unknown]) : [undefined, stored]
+  /** TE-6; stamps are dropped where there is no TTL any more. */
+  protected loadOne(stored: unknown, stampedBy: TimeDomain | undefined, freeze = this.#context.freeze): unknown {
+    const [at, value] = stampedBy === undefined ? [undefined, stored] : (stored as [number, unknown])
     if (freeze) deepFreeze(value)
-    if (this.#ttlMs === undefined) return value
-    return new Stamped(at ?? this.#context.now(), value)
+    return this.#expiry === undefined ? value : this.#expiry.load(value, at, stampedBy)
+  }
+
+  /** TE-5. */
+  #date(key: Key, slot: CellSlot<C>, date: number, expiry: Expiry): void {
+    for (const each of this.stamps(slot.cell)) {
+      if (!expiry.isUndated(each)) continue
+      if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
+      each.at = date
+    }
   }
 
   #slotOf(key: Key): CellSlot<C> | undefined {
@@ -278,4 +312,11 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     if (key === undefined) throw E062_NO_CURRENT_KEY({ state: this.name })
     return key
   }
+}
+
+function expiryOf({ ttl }: StateSpec, { now, eventTime }: StateContext): Expiry | undefined {
+  if (ttl === undefined) return undefined
+  const clock = ttl.time === 'event' ? eventTime : { now, stamp: now }
+  assert(clock !== undefined, 'an operator whose state goes by event time keeps it')
+  return new Expiry(ttl, clock)
 }

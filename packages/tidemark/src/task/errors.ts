@@ -48,3 +48,24 @@ export const E115_NO_SUCH_EDGE = defineError<{
     'rename operators with .was(), so that they are found again',
   ],
 })
+
+export const E211_COLUMNS_NOT_IN_FLIGHT = defineError<{
+  readonly operator: string
+  readonly found: readonly string[]
+  readonly missing: readonly string[]
+}>({
+  code: 'E211',
+  kind: 'state',
+  retryable: false,
+  title: 'Records of a checkpoint lack what the job reads now',
+  what: (d) =>
+    `Of records on their way to "${d.operator}" the checkpoint holds only what was read of them: ${list(d.found)}. ` +
+    `The job now reads ${d.missing.length === 0 ? 'the records themselves' : list(d.missing)}.`,
+  why: () => 'Between threads only those columns travel that are read behind the edge, and barriers overtook these records.',
+  fix: () => [
+    'run the job as it was until it is stopped, or take a savepoint of it: neither has anything on its way; then change it',
+    'or give the aggregates the names back that they had',
+  ],
+})
+
+const list = (names: readonly string[]): string => (names.length === 0 ? 'the key alone' : names.map((name) => `"${name}"`).join(', '))

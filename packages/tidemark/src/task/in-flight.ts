@@ -142,6 +142,8 @@ export interface EdgeNow {
   readonly keyOf?: KeySelector | undefined
   /** A record as it travels now; undefined: as it did. */
   readonly asNow?: ((value: unknown) => unknown) | undefined
+  /** Where records of that form come from now, for the next checkpoint that finds them in flight; undefined: as stored. */
+  readonly origin?: ChannelOrigin
 }
 
 /**
@@ -160,12 +162,12 @@ export function restoreInFlight(
     if (share === 'none') continue
     const { from, output, input } = channel
     const origin = { from, output, input }
-    const { keyOf, asNow } = channel.items.some((item) => item instanceof Uint8Array) ? edgeOf(origin) : {}
+    const { keyOf, asNow, origin: now } = channel.items.some((item) => item instanceof Uint8Array) ? edgeOf(origin) : {}
     const takes = keyOf === undefined || share === 'whole'
       ? () => share !== 'signals'
       : (value: unknown) => isIn(place.keyGroups, keyGroupOf(checkKey(keyOf(value), operator), place.maxParallelism))
     const inStage = stages.get(channel.age) ?? []
-    inStage.push({ origin, items: decode(channel.items, takes, asNow) })
+    inStage.push({ origin: now ?? origin, items: decode(channel.items, takes, asNow) })
     stages.set(channel.age, inStage)
   }
   return [...stages].sort(([a], [b]) => b - a).map(([age, channels]) => ({ age, channels }))

@@ -206,7 +206,7 @@ export class OperatorChain {
         .map((consumer) => this.#stageOf(vertex, consumer.index, consumer.operator, built)),
       ...this.#writers
         .filter(({ fromOperator, output }) => fromOperator === index && output === tag)
-        .map(({ writer }): Stage => ({ collect: writer.collect, next: () => [] })),
+        .map(({ writer }): Stage => ({ collect: writer.collect, inline: writer.inline, next: () => [] })),
     ]
   }
 

@@ -19,5 +19,5 @@ export interface TaskOptions {
 }
 
 export const DEFAULT_TASK_OPTIONS: TaskOptions = {
-  batchRecords: 500, sourceBatchRecords: 500, channelBatches: 8, freeze: false, pick: 'in-turn',
+  batchRecords: 1000, sourceBatchRecords: 1000, channelBatches: 4, freeze: false, pick: 'in-turn',
 }

@@ -11,9 +11,11 @@
 import { MIN_TIMESTAMP } from '../base/time.ts'
 import { subtaskOfGroup } from '../graph/key-groups.ts'
 import type { Ship } from '../graph/logical-graph.ts'
+import type { KeySelector } from '../graph/operator-spec.ts'
 import { checkKey, keyGroupOf } from '../record/key-codec.ts'
 import type { ChannelSender } from '../channel/channel.ts'
 import type { ControlItem } from '../channel/items.ts'
+import type { Inline } from '../operator/inline.ts'
 import type { Collect } from '../operator/operator.ts'
 
 /** Shared by all writers of a subtask: true once some channel is full, until `Pressure.check`. */
@@ -27,8 +29,24 @@ interface Target {
   timestamps: number[]
 }
 
+/** Where the records of a key go. */
+interface Router {
+  /** By their low bits the keys that are numbers and were last found; NaN for none. */
+  readonly keys: Float64Array
+  /** Of `keys`. */
+  readonly places: readonly Target[]
+  /** Throws E072 for what is no key. */
+  readonly find: (given: unknown) => Target
+  readonly of: (given: unknown) => Target
+}
+
+/** Keys that are numbers, of which the place is remembered; a power of two. */
+const KNOWN_KEYS = 1024
+
 export class RecordWriter {
   readonly collect: Collect
+  /** `collect` as statements; undefined where it is only a push. */
+  readonly inline: Inline | undefined
   readonly #targets: readonly Target[]
   readonly #pressure: Pressure
   readonly #batchRecords: number
@@ -55,7 +73,15 @@ export class RecordWriter {
     this.#batchRecords = init.batchRecords
     this.#next = init.firstTarget % init.channels.length
     this.#copies = init.ship.kind === 'broadcast' ? init.channels.length : 1
-    this.collect = this.#collector(init.ship, init.operator, init.maxParallelism)
+    const { ship } = init
+    if (ship.kind === 'hash' && init.channels.length > 1) {
+      const route = this.#router(init.operator, init.maxParallelism)
+      this.collect = (value, timestamp) => this.#add(route.of(ship.keyOf(value)), value, timestamp)
+      this.inline = this.#inlineOf(ship.keyOf, route)
+    } else {
+      this.collect = this.#collector(ship, init.operator)
+      this.inline = undefined
+    }
   }
 
   get full(): boolean {
@@ -83,7 +109,42 @@ export class RecordWriter {
     for (const target of this.#targets) target.channel.push(item)
   }
 
-  #collector(ship: Ship, operator: string, maxParallelism: number): Collect {
+  /** RW-2. Hashing a key costs more than to look whether it is the one that was last at its place. */
+  #router(operator: string, maxParallelism: number): Router {
+    const targets = this.#targets
+    const keys = new Float64Array(KNOWN_KEYS).fill(Number.NaN)
+    const places = Array.from({ length: KNOWN_KEYS }, () => targets[0] as Target)
+    const find = (given: unknown): Target => {
+      const key = checkKey(given, operator)
+      const subtask = subtaskOfGroup(keyGroupOf(key, maxParallelism), targets.length, maxParallelism)
+      const target = targets[subtask] as Target
+      if (typeof key === 'number') {
+        keys[key & (KNOWN_KEYS - 1)] = key
+        places[key & (KNOWN_KEYS - 1)] = target
+      }
+      return target
+    }
+    return {
+      keys, places, find,
+      of: (key) => (typeof key === 'number' && keys[key & (KNOWN_KEYS - 1)] === key
+        ? places[key & (KNOWN_KEYS - 1)] as Target
+        : find(key)),
+    }
+  }
+
+  #inlineOf(keyOf: KeySelector, { keys, places, find }: Router): Inline {
+    const mask = KNOWN_KEYS - 1
+    return (code, value, time) => {
+      const [key, target] = [code.local(), code.local()]
+      return `const ${key} = ${code.bind(keyOf)}(${value})
+        const ${target} = typeof ${key} === 'number' && ${code.bind(keys)}[${key} & ${mask}] === ${key}
+          ? ${code.bind(places)}[${key} & ${mask}] : ${code.bind(find)}(${key})
+        ${target}.values.push(${value}); ${target}.timestamps.push(${time})
+        if (${target}.values.length >= ${this.#batchRecords}) ${code.bind((full: Target) => this.#close(full))}(${target})`
+    }
+  }
+
+  #collector(ship: Ship, operator: string): Collect {
     const targets = this.#targets
     const size = targets.length
     switch (ship.kind) {
@@ -92,18 +153,12 @@ export class RecordWriter {
         return (value, timestamp) => this.#add(only, value, timestamp)
       }
       case 'hash': {
+        // Whatever the key group is, it is here; only the key has to be one.
         const { keyOf } = ship
-        if (size === 1) {
-          // Whatever the key group is, it is here; only the key has to be one.
-          const only = targets[0] as Target
-          return (value, timestamp) => {
-            checkKey(keyOf(value), operator)
-            this.#add(only, value, timestamp)
-          }
-        }
+        const only = targets[0] as Target
         return (value, timestamp) => {
-          const group = keyGroupOf(checkKey(keyOf(value), operator), maxParallelism)
-          this.#add(targets[subtaskOfGroup(group, size, maxParallelism)] as Target, value, timestamp)
+          checkKey(keyOf(value), operator)
+          this.#add(only, value, timestamp)
         }
       }
       case 'broadcast':

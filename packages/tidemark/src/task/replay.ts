@@ -17,6 +17,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { MIN_TIMESTAMP } from '../base/time.ts'
+import type { OperatorSpec } from '../graph/operator-spec.ts'
 import type { Collect, Operator } from '../operator/operator.ts'
 import { WatermarkValve } from '../time/watermark-valve.ts'
 import { ChannelProgress, restOf, type ChannelOrigin, type InFlightItem, type Stage } from './in-flight.ts'
@@ -39,6 +40,8 @@ export interface ReplayPlan {
   /** Position in the chain, from 0. */
   readonly position: number
   readonly stages: readonly Stage[]
+  /** The operator as it takes what is replayed beside what comes; undefined: as it is. */
+  readonly accepts?: OperatorSpec
 }
 
 /** Undefined: nothing was in flight to any of `operators`, the chain. */

@@ -316,6 +316,7 @@ export class Subtask {
     this.#pace.took(i - first, clock.monotonicMs() - began)
     if (i === batch.values.length) this.#partial = undefined
     else partial.next = i
+    if (!this.#init.gate.ready) this.#chain.flush()
   }
 
   #resumeReplay(replay: Replay): void {

@@ -5,7 +5,7 @@
  * steps and, to let it die, kills its storage and never steps it again (nothing of it is closed).
  */
 import type { StreamError } from '../base/errors.ts'
-import type { CheckpointId } from '../base/ids.ts'
+import { attempt, type CheckpointId } from '../base/ids.ts'
 import type { Clock, Executor, Probe, Random, Timers } from '../base/ports.ts'
 import type { ToSubtask } from '../base/protocol.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
@@ -60,16 +60,19 @@ export class EngineProcess {
       deploy: ({ opened, restored, files, fromSubtask, fence }) => {
         const deployment = new Deployment({
           graph, jobId: opened.jobId, epoch: opened.epoch, ports, options: init.options, segments: files,
-          restoredCheckpoint: restored.checkpoint, fence, fromSubtask,
-          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+          part: { attempt: attempt(0), restored }, fence, fromSubtask,
           print: () => {},
           awake: () => {},
         })
         this.#subtasks = deployment.subtasks
         return {
-          start: () => deployment.start(),
+          start: (again) => deployment.start(again),
           send: (to, message) => carry(message, () => deployment.send(to, message)),
-          cancel: () => deployment.cancel(),
+          cancel: (vertices) => deployment.cancel(vertices),
+          redeploy: (part) => {
+            deployment.redeploy(part)
+            this.#subtasks = deployment.subtasks
+          },
         }
       },
     })

@@ -5,7 +5,7 @@
  * go through the bytes of the snapshot format, so what survives here survives on disk.
  */
 import { assert, unreachable } from '../base/assert.ts'
-import { checkpointId, epoch } from '../base/ids.ts'
+import { attempt, checkpointId, epoch } from '../base/ids.ts'
 import { start, wait, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
 import { Prng } from '../base/prng.ts'
@@ -180,7 +180,7 @@ export class OperatorHarness {
     const { restored, freeze = true } = this.#options
     const emit = (output: HarnessOutput): void => void this.#outputs.push(output)
     return {
-      job: 'harness', operator: this.#name, jobId: 'harness', epoch: epoch(1), ...place, freeze,
+      job: 'harness', operator: this.#name, jobId: 'harness', epoch: epoch(1), attempt: attempt(0), ...place, freeze,
       output: {
         collector: (tag) => (value, timestamp) => emit({
           kind: 'record', tag, value, timestamp: timestamp === NO_TIMESTAMP ? undefined : timestamp,

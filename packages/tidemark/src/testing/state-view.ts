@@ -94,7 +94,7 @@ function* entriesOf(state: KeyedStateSnapshot): Generator<StateEntry> {
   }
 }
 
-/** Of states with a TTL: [last write, value] without the first. */
+/** Of states with a TTL: [stamp, value] without the first. */
 function withoutStamps(kind: KeyedStateSnapshot['kind'], stored: unknown): unknown {
   const bare = (pair: unknown): unknown => (pair as [number, unknown])[1]
   switch (kind) {

@@ -4,6 +4,9 @@ import { avg, collect, collection, count, job, min, state, sum, type Change } fr
 import { buildGraph } from '../../src/api/build.ts'
 import type { KeyedStream, Stream } from '../../src/api/streams.ts'
 import type { LogicalOperator } from '../../src/graph/logical-graph.ts'
+import { encodeSegment } from '../../src/state/snapshot-format.ts'
+import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
+import { OperatorHarness } from '../../src/testing/operator-harness.ts'
 import { verifyInAllModes, type OperatorScript, type ScriptOutputs, type ScriptStep } from '../../src/testing/operator-script.ts'
 import { sink, source } from './fakes.ts'
 
@@ -177,6 +180,22 @@ describe('rankings', () => {
       const states = tables(changes)
       check(new Table(place), outputs, (i) => ranking(states[i] as Row[], 2, -1))
     }, 20)
+  })
+
+  it('topN goes on from a ranking that an older version stored, with a pair for each place', () => {
+    const operator = built<Row>('top', (s) => s.keyBy((r) => r.group).topN('top', 2, { by: (r) => r.n }))
+    const row = (id: string, n: number): Row => ({ id, group: 'x', n })
+    const builder = new KeyedSnapshotBuilder({ name: 'rows', kind: 'value', version: 1, maxParallelism: 8 })
+    builder.put('x', undefined, [[3, row('a', 3)], [1, row('b', 1)]])
+    const { bytes } = encodeSegment({
+      operator: 'top', subtask: 0, keyGroups: { start: 0, end: 7 }, snapshot: { keyed: [builder.build()], lists: [] },
+    })
+    const restored = new OperatorHarness(operator, { restored: [bytes], maxParallelism: 8 })
+    restored.send(row('c', 2), 0)
+    expect(restored.take().map((each) => each.kind === 'record' && each.value)).toEqual([
+      { op: 'update-before', row: { key: 'x', rank: 2, row: row('b', 1) } },
+      { op: 'update-after', row: { key: 'x', rank: 2, row: row('c', 2) } },
+    ])
   })
 
   it('what cannot be put in order is refused', () => {

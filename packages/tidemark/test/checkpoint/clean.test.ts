@@ -130,6 +130,19 @@ describe('prune', () => {
     const directory = new StateDirectory()
     expect(failureOf(() => run(planCleaning(directory.storage, '/data', GC, false)))).toMatchObject({ code: 'E177' })
   })
+
+  test('so is one that no start has had a term in', () => {
+    const directory = new StateDirectory()
+    const { storage } = directory
+    run(storage.makeDirectory('/data/other/checkpoints'))
+    run(storage.makeDirectory('/data/other/epochs'))
+    const identity = run(storage.create('/data/other/job.json'))
+    run(storage.append(identity, run(storage.readWhole(`${DIR}/job.json`))))
+    run(storage.close(identity))
+    expect(failureOf(() => run(planCleaning(storage, '/data/other', GC, false)))).toMatchObject({
+      code: 'E177', details: { found: expect.stringContaining('first term') },
+    })
+  })
 })
 
 describe('gc', () => {

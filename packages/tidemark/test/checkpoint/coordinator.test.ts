@@ -1,6 +1,8 @@
 /** The coordinator as a state machine: one event at a time, virtual time. */
 import { describe, expect, test } from 'vitest'
-import { checkpointId } from '../../src/base/ids.ts'
+import { attempt, checkpointId } from '../../src/base/ids.ts'
+import { start, wait } from '../../src/base/io.ts'
+import type { SubtaskId } from '../../src/base/protocol.ts'
 import type { RequestOutcome } from '../../src/checkpoint/request-decider.ts'
 import { OK, type Fate } from '../../src/host/simulator/storage.ts'
 import { DIR, EVERYBODY, METRICS, opened, opening, outcomeOf, run, SmallJob, startJob, subtask, World } from './world.ts'
@@ -147,15 +149,81 @@ describe('acknowledge, decline, abort', () => {
     expect(run(job.ports.storage.list(`${DIR}/checkpoints/1`))).toEqual(['trace.jsonl'])
   })
 
-  test('the failure of a subtask aborts only what it has not acknowledged', () => {
-    const job = manual(new World())
-    job.coordinator.request('user')
-    ack(job, subtask(0, 0), 1)
-    job.coordinator.onSubtaskFailed(subtask(0, 0))
-    expect(job.aborts).toEqual([])
-    job.coordinator.onSubtaskFailed(subtask(1, 0))
-    expect(job.aborts).toEqual([{ id: 1, reason: 'task-failure' }])
-    expect(job.failures).toEqual([])
+  describe('a part goes back', () => {
+    const again = [{ vertex: 0, subtask: 1, attempt: attempt(1) }]
+
+    test('CC-9: what is on its way is aborted, uncounted, also if the part has acknowledged it', () => {
+      const job = manual(new World(), { tolerableFailures: 0 })
+      job.coordinator.request('user')
+      ack(job, subtask(0, 1), 1)
+      expect(run(job.coordinator.rewind(again))).toEqual({ kind: 'to', manifest: undefined })
+      expect(job.aborts).toEqual([{ id: 1, reason: 'task-failure' }])
+      expect(job.failures).toEqual([])
+    })
+
+    test('CC-9, RI-1: it goes back to the newest complete one, and only its new attempts are heard', () => {
+      const job = manual(new World())
+      job.coordinator.request('user')
+      for (const id of EVERYBODY) ack(job, id, 1)
+      for (const id of EVERYBODY) job.coordinator.onEndOfData(id)
+      expect(job.messages('trigger').length).toBe(4)
+      expect(run(job.coordinator.rewind(again))).toMatchObject({ kind: 'to', manifest: { checkpoint: 1 } })
+      expect(job.aborts).toEqual([{ id: 2, reason: 'task-failure' }])
+      job.coordinator.onEndOfData(subtask(0, 1))
+      expect(job.messages('trigger').length).toBe(4)
+      job.coordinator.onEndOfData(again[0] as SubtaskId)
+      expect(job.messages('trigger').length).toBe(6)
+    })
+
+    test('CC-9: one that is being completed is waited for, and gone back to', () => {
+      const world = new World()
+      const job = manual(world)
+      let seal: (() => void) | undefined
+      job.seal = () => wait((done) => {
+        seal = () => done({ ok: true, value: [] })
+      })
+      job.coordinator.request('user')
+      for (const id of EVERYBODY) ack(job, id, 1)
+      const outcomes: unknown[] = []
+      start(job.coordinator.rewind(again), (outcome) => void outcomes.push(outcome))
+      expect(outcomes).toEqual([])
+      seal?.()
+      expect(outcomes).toMatchObject([{ ok: true, value: { kind: 'to', manifest: { checkpoint: 1 } } }])
+      expect(job.aborts).toEqual([])
+    })
+
+    test('CC-9: files that went with a thread are no failure of the storage', () => {
+      const job = manual(new World(), { tolerableFailures: 0 })
+      let fail: (() => void) | undefined
+      job.seal = () => wait((done) => {
+        fail = () => done({ ok: false, error: new Error('the thread is gone') })
+      })
+      job.coordinator.request('user')
+      for (const id of EVERYBODY) ack(job, id, 1)
+      const outcomes: unknown[] = []
+      start(job.coordinator.rewind(again), (outcome) => void outcomes.push(outcome))
+      fail?.()
+      expect(outcomes).toEqual([{ ok: true, value: { kind: 'to', manifest: undefined } }])
+      expect(job.aborts).toEqual([{ id: 1, reason: 'task-failure' }])
+      expect(job.failures).toEqual([])
+    })
+
+    test('nobody goes back alone while it is not known which checkpoint is the newest, or when the last one is complete', () => {
+      const world = new World()
+      const job = manual(world, { tolerableFailures: 9 })
+      world.disk.onOperation = ({ operation, path }) =>
+        operation === 'link' && path.endsWith('/1.manifest') ? { kind: 'fail', errno: 'EIO', partial: 0 } : OK
+      job.coordinator.request('user')
+      for (const id of EVERYBODY) ack(job, id, 1)
+      expect(job.aborts).toEqual([{ id: 1, reason: 'finalisation-failed' }])
+      expect(run(job.coordinator.rewind(again))).toEqual({ kind: 'all' })
+      job.coordinator.request('user')
+      for (const id of EVERYBODY) ack(job, id, 2)
+      expect(run(job.coordinator.rewind(again))).toMatchObject({ kind: 'to', manifest: { checkpoint: 2 } })
+      job.coordinator.request('final')
+      for (const id of EVERYBODY) ack(job, id, 3)
+      expect(run(job.coordinator.rewind(again))).toEqual({ kind: 'all' })
+    })
   })
 
   for (const [reason, counted] of [['declined', true], ['io-error', true], ['cancelled-by-upstream', false],

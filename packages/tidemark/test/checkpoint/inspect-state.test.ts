@@ -131,6 +131,7 @@ describe('state of a key', () => {
     directory.write(1, [{ name: 'op', states: [
       { name: 'w', kind: 'window', entries: [['a', [0, 10], { n: 1 }], ['a', [10, 20], { n: 2 }]] },
       { name: 't', stamped: true, entries: [['a', undefined, [5000, 'x']]] },
+      { name: 'e', stamped: true, clock: 'event', entries: [['a', undefined, [-5, 'x']]] },
       { name: 'm', kind: 'map', stamped: true, entries: [['a', undefined, new Map([[1, [5, 'x']], [2, [9, 'y']]])]] },
     ] }])
     const opened = directory.open('1')
@@ -141,6 +142,7 @@ describe('state of a key', () => {
     expect(run(getState(opened, 'op', 't', 'a')).entries).toEqual([{ key: 'a', value: 'x', writtenAtMs: 5000 }])
     expect(run(getState(opened, 'op', 'm', 'a')).entries)
       .toEqual([{ key: 'a', value: { $map: [[1, 'x'], [2, 'y']] }, writtenAtMs: 9 }])
+    expect(run(getState(opened, 'op', 'e', 'a')).entries).toEqual([{ key: 'a', value: 'x', eventTimeMs: -5 }])
   })
 
   test('IE-1 what is not there is named with the nearest that is', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Storage } from '../../src/base/ports.ts'
+import { MIN_TIMESTAMP } from '../../src/base/time.ts'
 import { diffCheckpoints } from '../../src/checkpoint/inspection/diff.ts'
 import { exportState } from '../../src/checkpoint/inspection/export-state.ts'
 import { withCheckpoints } from '../../src/checkpoint/inspection/open.ts'
@@ -121,6 +122,19 @@ describe('state edit', () => {
     }
   })
 
+  test('with a TTL by event time the value has no time until the job goes on', () => {
+    const directory = directoryOf(holding([['a', undefined, [7, 'x']]], { stamped: true, clock: 'event' }))
+    const entry = (place: string): unknown =>
+      look(directory.storage, place, (opened) => run(getState(opened, 'op', 's', 'a')).entries[0])
+    edit(directory, { to: set('y') })
+    expect([entry(DIR), entry(TO)]).toEqual([{ key: 'a', value: 'x', eventTimeMs: 7 }, { key: 'a', value: 'y' }])
+    const lines = exported(directory, TO)
+    expect([lines[1], lines[2]]).toEqual([
+      '{"operator":"op","state":"s","kind":"value","version":1,"ttl":true,"clock":"event"}',
+      `{"operator":"op","state":"s","key":"a","value":[${MIN_TIMESTAMP},"y"]}`,
+    ])
+  })
+
   test('ED-2 ED-3 a window is set where it is said which one; none is made and none removed', () => {
     const windows = [['a', [0, 10], [1]], ['a', [10, 20], [2]], ['b', [0, 10], [3]]] as const
     const directory = directoryOf(holding(windows, { kind: 'window' }))
@@ -235,6 +249,15 @@ describe('state import', () => {
     const error = failureOf(() => bring(directory, spoil(exported(directory))))
     expect(error.message).toContain(said)
     expect(run(directory.storage.list(TO))).toBeUndefined()
+  })
+
+  test('IM-3 times of another clock are refused', () => {
+    const stamped = (more: object) => directoryOf(holding([['a', undefined, [7, 'x']]], { stamped: true, ...more }))
+    const [event, wall] = [stamped({ clock: 'event' }), stamped({})]
+    expect(failureOf(() => bring(event, exported(wall))).message).toContain('the clock of the TTL is "processing", in the checkpoint it is "event"')
+    expect(failureOf(() => bring(wall, exported(event))).message).toContain('the clock of the TTL is "event"')
+    bring(event, exported(event))
+    expect(changes(event)).toEqual([])
   })
 
   test('IM-4 other windows than the checkpoint has are refused', () => {

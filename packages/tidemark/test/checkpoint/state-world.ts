@@ -8,6 +8,7 @@ import { withCheckpoints } from '../../src/checkpoint/inspection/open.ts'
 import type { OpenCheckpoint } from '../../src/checkpoint/inspection/operator-parts.ts'
 import { ENUMERATOR_SUBTASK, writerOf, type FileEntry, type Manifest } from '../../src/checkpoint/manifest.ts'
 import type { Key } from '../../src/graph/key.ts'
+import type { TimeDomain } from '../../src/graph/window-spec.ts'
 import { keyGroupRange } from '../../src/graph/key-groups.ts'
 import { keyGroupOf } from '../../src/record/key-codec.ts'
 import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
@@ -20,6 +21,7 @@ export interface StateContent {
   readonly name: string
   readonly kind?: KeyedStateSnapshot['kind']
   readonly stamped?: boolean
+  readonly clock?: TimeDomain
   readonly jsonSchema?: unknown
   readonly entries: readonly (readonly [key: Key, namespace: unknown, value: unknown])[]
   /** Default 'whole'; 'changes' with `onto` of `write`. */
@@ -96,9 +98,9 @@ export class StateDirectory {
         const group = keyGroupOf(key, maxParallelism)
         return range !== undefined && group >= range.start && group <= range.end
       }
-      const built = (operator.states ?? []).map(({ name, kind, stamped, jsonSchema, entries, extent, removed }) => {
+      const built = (operator.states ?? []).map(({ name, kind, stamped, clock, jsonSchema, entries, extent, removed }) => {
         const builder = new KeyedSnapshotBuilder({
-          name, kind: kind ?? 'value', version: 1, maxParallelism, jsonSchema, ...(stamped === true ? { stamped } : {}),
+          name, kind: kind ?? 'value', version: 1, maxParallelism, jsonSchema, clock, ...(stamped === true ? { stamped } : {}),
           ...(extent === undefined ? {} : { extent }),
         })
         for (const key of removed ?? []) if (own(key)) builder.remove(key, undefined)

@@ -53,6 +53,7 @@ describe('looking inside state', () => {
         expect.objectContaining({ name: 'window', kind: 'window', keyed: true }),
       ]) }),
     ]) })
+    expect(ok(await command('state', 'list', place.state)).stdout).toMatch(/ {2}window {2,}window {2,}.* accumulators of \w+ \(\w+\)/)
     expect(ok(await command('checkpoint', 'label', place.state, 'latest', 'keep')).stderr).toContain('@keep is checkpoint #')
     const [label] = json(ok(await command('checkpoint', 'labels', place.state, '--json')))['labels'] as unknown as
       { checkpoint: number }[]

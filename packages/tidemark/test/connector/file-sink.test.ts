@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { storageError } from '../../src/base/storage-errors.ts'
-import { checkpointId, epoch } from '../../src/base/ids.ts'
+import { attempt, checkpointId, epoch } from '../../src/base/ids.ts'
 import { start, type Io } from '../../src/base/io.ts'
 import type { Storage } from '../../src/base/ports.ts'
 import { files, type FilesOptions } from '../../src/connector/files.ts'
@@ -14,6 +14,7 @@ const OUT = '/in/out'
 
 interface Setup {
   readonly epoch?: number
+  readonly attempt?: number
   readonly subtask?: number
   readonly operator?: string
   readonly jobId?: string
@@ -24,7 +25,7 @@ interface Setup {
 function context(storage: Storage, setup: Setup = {}): SinkContext {
   return {
     storage, ports: testPorts(storage), log: () => {}, operator: setup.operator ?? 'out', subtask: setup.subtask ?? 0,
-    jobId: setup.jobId ?? 'job1', epoch: epoch(setup.epoch ?? 1),
+    jobId: setup.jobId ?? 'job1', epoch: epoch(setup.epoch ?? 1), attempt: attempt(setup.attempt ?? 0),
     wake: setup.wake ?? (() => {}), fail: setup.fail ?? (() => {}),
   }
 }

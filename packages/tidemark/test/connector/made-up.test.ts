@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkpointId, epoch } from '../../src/base/ids.ts'
+import { attempt, checkpointId, epoch } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { collect, collection } from '../../src/connector/collection.ts'
 import { generator } from '../../src/connector/generator.ts'
@@ -24,7 +24,7 @@ test('a collection gives each item once, in order, whatever the splits and reope
 test('collect() counts a committable once, and does not show what is not committed', async () => {
   const sink = collect<number>()
   const context = {
-    storage, ports: testPorts(storage), log: () => {}, operator: 'out', subtask: 0, jobId: 'j', epoch: epoch(1),
+    storage, ports: testPorts(storage), log: () => {}, operator: 'out', subtask: 0, jobId: 'j', epoch: epoch(1), attempt: attempt(0),
     wake: () => {}, fail: () => {},
   }
   const writer = sink.createWriter(context)

@@ -90,7 +90,7 @@ const world = fc.record({
 
 test('whatever the parallelism, the batches and the places of restarts: the rows are those of a plain read, each once', async () => {
   const seen = { restored: 0, restarts: 0, severalReaders: 0 }
-  await fc.assert(fc.asyncProperty(world, async ({ groups, most, runs }) => {
+  const law = fc.asyncProperty(world, async ({ groups, most, runs }) => {
     const directory = temporaryDirectory()
     const [input, out] = [join(directory, 'in.parquet'), join(directory, 'out')]
     const rows = groups.reduce((sum, size) => sum + size, 0)
@@ -123,9 +123,12 @@ test('whatever the parallelism, the batches and the places of restarts: the rows
       .toEqual(plain.records.map(({ n }) => n))
     expect(linesOf(join(out, 'totals'))).toEqual(totalsOf(rows))
     expect(linesOf(join(out, 'late'))).toEqual([])
-  }), { numRuns: 7, seed: 7 })
-  // Of the worlds of this seed; without them the property says nothing.
-  expect(Math.min(seen.restored, seen.restarts, seen.severalReaders)).toBeGreaterThan(1)
+  })
+  // Which checkpoints complete before a run is cut off is up to the machine: more worlds, until enough of them were restored.
+  const enough = (): boolean => Math.min(seen.restored, seen.restarts, seen.severalReaders) > 1
+  for (let seed = 7; seed < 15 && (seed === 7 || !enough()); seed++) await fc.assert(law, { numRuns: 7, seed })
+  // Without them the property says nothing.
+  expect(seen).toSatisfy(enough)
 }, 60_000)
 
 test('a position is a number of rows of its group, whatever the parallelism at which it was taken', async () => {

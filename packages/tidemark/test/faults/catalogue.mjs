@@ -297,6 +297,8 @@ export const FAULTS = [
     test('faults/ends.test.ts', 'a crash ${when} the checkpoint that follows the end of one source, at parallelism ${parallelism}'),
     test('faults/ends.test.ts', 'all sources have ended and the process dies before the commits: the next one makes up for them, and ends'),
     test('checkpoint/coordinator.test.ts', 'one that was cut before the last end is followed by a final one; one cut after it is the final one'),
+    test('host/regions.test.ts', 'JA-4: a side that has ended stays so when the other fails'),
+    test('e2e/regions.test.ts', 'a thread that dies takes the part that runs, and not the one that has ended'),
     ENUMERATED,
   ] },
 ]

@@ -8,7 +8,10 @@ import ts from 'typescript'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { lockDirectory } from '../../src/host/directory-lock.ts'
 
-const SOURCES = ['host/directory-lock', 'host/socket-path', 'checkpoint/errors', 'base/errors', 'base/storage-errors']
+const SOURCES = [
+  'host/directory-lock', 'host/socket-path', 'host/places', 'host/s3/place', 'host/s3/errors', 'checkpoint/errors',
+  'base/errors', 'base/storage-errors',
+]
 
 let compiled: string
 let root: string

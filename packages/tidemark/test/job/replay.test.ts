@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { start } from '../../src/base/io.ts'
 import { collection } from '../../src/connector/collection.ts'
 import type { AnySource, ReaderContext, Split, SplitReader } from '../../src/graph/source.ts'
+import { notesOn } from '../../src/job/replay/clock-notes.ts'
+import { buildGraph, collect, job, state } from '../../src/index.ts'
 import { BoundedSource } from '../../src/job/replay/bounded-source.ts'
 import { mutedSink, replayGraph } from '../../src/job/replay/replay-graph.ts'
 import { boundsBetween, samePosition, type SourceCut } from '../../src/job/replay/source-cut.ts'
@@ -191,4 +193,13 @@ describe('the graph of a replay', () => {
     for (const record of [{ k: 'a' }, { k: 'b' }, undefined]) writer.write(record, 5)
     expect(seen).toEqual([{ operator: 'sums', record: { k: 'a' }, timestamp: 5 }])
   })
+})
+
+test('a TTL by event time forgets by the records: a replay names only those by the clock', () => {
+  const noted = (ttl: '1h' | { readonly after: '1h'; readonly time: 'event' | 'processing' }): number => notesOn(buildGraph(job('visits', (j) => {
+    const visits = j.from('visits', collection([{ who: 'ann' }])).keyBy(({ who }) => who)
+    const counted = visits.process('count', { state: { n: state.value<number>({ ttl }) } }, { * onRecord() { yield 1 } })
+    counted.keyBy(() => 'all').join('both', visits, { ttl }, () => 1).to('out', collect())
+  })).graph, 1).length
+  expect([noted('1h'), noted({ after: '1h', time: 'processing' }), noted({ after: '1h', time: 'event' })]).toEqual([2, 2, 0])
 })

@@ -3,9 +3,9 @@
  *
  * The classes are those of real bugs in other engines: A transactions, B restore, commit and collection, C end
  * of input, D output files, E key groups and timers, F watermarks and idleness, G sources, P checkpoint protocol,
- * S what must be durable, U barriers that overtake, I incremental
- * snapshots. `by` names the fastest means: seeds of the simulator, or a test file with the
- * test whose name holds `test`.
+ * S what must be durable, U barriers that overtake, and when they begin to, I incremental snapshots, V savepoints,
+ * N later versions of a job, R another parallelism, W threads that die, L regions that restart alone. `by` names the
+ * fastest means: seeds of the simulator, or a test file with the test whose name holds `test`.
  */
 const seeds = (within) => ({ kind: 'seeds', within })
 const suite = (file, test) => ({ kind: 'test', file: `packages/tidemark/test/${file}`, test })
@@ -491,6 +491,26 @@ export const MUTANTS = [
     by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
   },
   {
+    name: 'content-not-told', class: 'I', bug: 'what a window with a trigger holds is written as it is by the time of its turn',
+    patches: without('operator/window-general.ts', '    if (before !== undefined) table.touch(key, stateWindow)\n'),
+    by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
+  },
+  {
+    name: 'forgotten-panes-back', class: 'I', bug: 'a pane that was forgotten is in the increments after it',
+    patches: one('operator/open-panes.ts', 'for (const pane of this.#panes.splice(0, over)) this.table.forget(pane)', 'this.#panes.splice(0, over)'),
+    by: suite('operator/window-increments.test.ts', 'WX-1, OS-4, SL-1, IS-1'),
+  },
+  {
+    name: 'row-not-told', class: 'I', bug: 'a row that joins others of its key is not in the increment after it',
+    patches: one('operator/join/time-buffer.ts', '    if (end === this.#head) this.#enter()\n    else this.#touch()\n', '    if (end === this.#head) this.#enter()\n'),
+    by: suite('operator/join/join-increments.test.ts', 'TB-4'),
+  },
+  {
+    name: 'match-not-told', class: 'I', bug: 'a match in progress is written as it is by the time of its turn',
+    patches: without('operator/cep/match-operator.ts', '    if (!wasEmpty) table.touch(matches)\n'),
+    by: suite('cep/match-increments.test.ts', 'MU-1'),
+  },
+  {
     name: 'files-in-use-collected', class: 'I', bug: 'collection takes files that an incremental checkpoint refers to',
     patches: one('checkpoint/gc.ts', 'fate: inUse(id, file)', 'fate: false'),
     by: seeds(3000),
@@ -519,6 +539,187 @@ export const MUTANTS = [
     name: 'swept-not-told', class: 'I', bug: 'what the background took is back after a restore',
     patches: without('state/state-cells.ts', '        this.log.removed(key, slot)\n'),
     by: suite('state/ttl-sweep.test.ts', 'TC-5 keys that are never'),
+  },
+  {
+    name: 'expired-beside-the-cut', class: 'I', bug: 'what expires by event time while a base is written is not in it',
+    patches: one('state/state-cells.ts', 'this.#expiry.alive(wrapped as Stamped, this.#cutAt)', 'this.#expiry.alive(wrapped as Stamped)'),
+    by: suite('state/ttl.test.ts', 'TC-1'),
+  },
+  {
+    name: 'shape-lost-ahead', class: 'B', bug: 'a window that is added up ahead of a shuffle is refused its own state',
+    patches: without('graph/pre-aggregation.ts', '    ...(shape === undefined ? {} : { shape }),\n'),
+    by: suite('evolution/unchanged.test.ts', 'named aggregates goes on'),
+  },
+  // ---- V: savepoints, and state directories that begin elsewhere -------------------------------------
+  {
+    name: 'savepoint-before-its-commits', class: 'V', bug: 'a savepoint stands before what it carries is committed',
+    patches: one('checkpoint/live-savepoint.ts', 'if (awaited === undefined || !this.#confirmed(awaited.id, awaited.who)) return', 'if (awaited === undefined) return'),
+    by: seeds(2000),
+  },
+  {
+    name: 'savepoint-not-kept', class: 'V', bug: 'the checkpoint of a savepoint is collected while it is copied',
+    patches: one('checkpoint/live-savepoint.ts', '    return this.#pinned\n', '    return undefined\n'),
+    by: seeds(3000),
+  },
+  {
+    name: 'overtaken-in-a-savepoint', class: 'V', bug: 'barriers of a savepoint overtake records',
+    patches: without('checkpoint/coordinator.ts', " || kind === 'savepoint'"),
+    by: seeds(2000),
+  },
+  {
+    name: 'savepoint-name-not-durable', class: 'V', bug: 'a savepoint stands although the name of its manifest is not durable',
+    patches: one(
+      'checkpoint/write-savepoint.ts', 'from.bytes)\n    yield* storage.syncDirectory(checkpointsDirectory(path))\n', 'from.bytes)\n',
+    ),
+    by: seeds(400),
+  },
+  {
+    name: 'debts-forgotten', class: 'V', bug: 'what a dead line had still to commit is nobody\'s when another begins from it',
+    patches: one('job/settle.ts', 'const open = committables.length > 0 && !origin.committed', 'const open = false'),
+    by: seeds(2000),
+  },
+  // ---- N: later versions of a job ---------------------------------------------------------------------
+  {
+    name: 'upgraded-without-its-version', class: 'N', bug: 'upgraded accumulators are written as if they were of the first version',
+    patches: one('operator/rolling.ts', 'kind: state.kind, version: state.version,', 'kind: state.kind, version: 1,'),
+    by: seeds(2000),
+  },
+  {
+    name: 'items-not-upgraded', class: 'N', bug: 'the items of a list stay what the older version stored',
+    patches: one('state/evolution/migrate.ts', 'return (held as unknown[]).map((item) => one(item, { key }))', 'return held'),
+    by: seeds(2000),
+  },
+  {
+    name: 'former-name-not-restored', class: 'N', bug: 'an operator with a new name starts without its state',
+    patches: one('host/deployment.ts', 'for (const name of names) {', 'for (const name of names.slice(0, 1)) {'),
+    by: seeds(400),
+  },
+  {
+    name: 'former-state-not-found', class: 'N', bug: 'a state with a new name is not looked for under its former one',
+    patches: one('state/evolution/migrate.ts', 'for (const one of [name, ...was])', 'for (const one of [name].slice(0, 1 + 0 * was.length))'),
+    by: seeds(2000),
+  },
+  // ---- cleaning by hand ---------------------------------------------------------------------------------
+  {
+    name: 'unused-state-stays', class: 'B', bug: 'state files that no checkpoint names are left by a collection of their own term',
+    patches: one('checkpoint/gc.ts', "return epoch <= policy.mine ? 'delete' : 'keep'", "return epoch < policy.mine ? 'delete' : 'keep'"),
+    by: seeds(400),
+  },
+  {
+    name: 'leftovers-of-starts-stay', class: 'B', bug: 'what a start left that died before its term is never cleaned up',
+    patches: without('checkpoint/clean.ts', '    ...(running ? {} : { alone: true as const }),\n'),
+    by: seeds(2000),
+  },
+  {
+    name: 'cleaned-on-a-broken-chain', class: 'B', bug: 'a state directory is cleaned although its newest term is damaged',
+    patches: [
+      { file: 'checkpoint/clean.ts', find: '  if (damagedTerm?.kind === \'damaged\') return notCleaned(damagedTerm.error)\n', replace: '' },
+      { file: 'checkpoint/clean.ts', find: "  if (decision.kind === 'refuse') return notCleaned(decision.error)\n", replace: '' },
+    ],
+    by: suite('simulation/found.test.ts', 'a dead state directory whose newest term is damaged'),
+  },
+  {
+    name: 'begun-from-an-older-one', class: 'V', bug: 'another directory begins from an older checkpoint where the newest term is damaged',
+    patches: without('checkpoint/savepoint.ts', '  if (broken !== undefined) throw broken\n'),
+    by: suite('simulation/found.test.ts', 'a dead state directory whose newest term is damaged'),
+  },
+  {
+    name: 'brought-in-again', class: 'V', bug: 'what a directory began from is brought in again where its newest term is damaged',
+    patches: without('checkpoint/begin-from.ts', '  if (broken !== undefined) throw broken\n'),
+    by: suite('simulation/found.test.ts', 'does not go back to it'),
+  },
+  {
+    name: 'refused-place-cleared', class: 'V', bug: 'a stop that is given up clears the place that its savepoint was refused',
+    patches: without('job/stop-place.ts', '      // Whoever waits for the place is told.\n      return\n'),
+    by: suite('job/stop-place.test.ts', 'SZ-1'),
+  },
+  {
+    name: 'claimed-goes-too-early', class: 'V', bug: 'a claimed savepoint goes before the job that claimed it has a checkpoint',
+    patches: one('job/job-supervisor.ts', '    this.#begun = true\n', '    this.#begun = true\n    this.#claimed.onCompleted()\n'),
+    by: seeds(3000),
+  },
+  {
+    name: 'succeeded-state-stays', class: 'B', bug: 'state that a succeeded writer left beside a checkpoint that stays is never collected',
+    patches: one('checkpoint/gc.ts', 'policy.floor || damaged.has(id)', 'policy.floor || kept.has(id)'),
+    by: suite('simulation/found.test.ts', 'goes with the next collection'),
+  },
+  {
+    name: 'claims-of-terms-stay', class: 'B', bug: 'what a start left that died while claiming a term is never cleaned up',
+    patches: one('checkpoint/gc.ts', 'return alone === true && !isLabel', 'return alone === true && epoch === mine && !isLabel'),
+    by: suite('simulation/found.test.ts', 'leaves nothing that cleaning does not find'),
+  },
+  // ---- R: another parallelism -----------------------------------------------------------------------------
+  {
+    name: 'items-of-those-that-left', class: 'R', bug: 'what subtasks held that are no more is lost at a lower parallelism',
+    patches: one('state/restore.ts', 'return everything().filter((_, i) => i % parallelism === subtask)', 'return parts[subtask]?.items ?? []'),
+    by: seeds(400),
+  },
+  {
+    name: 'change-never-told', class: 'R', bug: 'who changed the parallelism of a running job is not told that it was done',
+    patches: without('host/live-rescale.ts', "    done({ kind: 'rescaled', ...rescaled })\n"),
+    by: seeds(400),
+  },
+  {
+    name: 'asked-of-an-ending-job', class: 'R', bug: 'who changes the parallelism of a job that ends meanwhile is never answered',
+    patches: without(
+      'host/live-rescale.ts',
+      "    this.#giveUp(end.kind === 'failed' ? `it has failed: ${end.error.message}`\n      : end.kind === 'stopped' ? 'it was stopped meanwhile' : 'its input has ended')\n",
+    ),
+    by: seeds(2000),
+  },
+  // ---- W: threads that die ----------------------------------------------------------------------------------
+  {
+    name: 'death-is-no-failure', class: 'W', bug: 'a job goes on without the subtasks of a thread that died',
+    patches: without('job/job-attempt.ts', '    this.#failover.onFailure(touched.flat(), error)\n'),
+    by: seeds(50),
+  },
+  {
+    name: 'sealed-although-it-died', class: 'W', bug: 'a checkpoint completes without the file of a thread that died before it was durable',
+    patches: [
+      { file: 'job/job-attempt.ts', find: 'const parts = yield* all([this.#sealOwn', replace: 'const parts = yield* survivors([this.#sealOwn' },
+      {
+        file: 'job/job-attempt.ts', find: 'function* none(): Io<readonly never[]> {\n  return []\n}\n',
+        replace: 'function* none(): Io<readonly never[]> {\n  return []\n}\n\nfunction* survivors<T>(ios: readonly Io<readonly T[]>[]): Io<(readonly T[])[]> {\n  const kept: (readonly T[])[] = []\n  for (const io of ios) {\n    try {\n      kept.push(yield* io)\n    } catch {}\n  }\n  return kept\n}\n',
+      },
+    ],
+    by: seeds(400),
+  },
+  // ---- the switch by age ------------------------------------------------------------------------------------
+  {
+    name: 'switch-told-to-all', class: 'U', bug: 'subtasks that have acknowledged are told to wait for no barrier, too',
+    patches: one('checkpoint/coordinator.ts', 'for (const to of pending.waiting) this.#host.send', 'for (const to of pending.plan.wait) this.#host.send'),
+    by: suite('checkpoint/coordinator.test.ts', 'at its age, and once'),
+  },
+  {
+    name: 'switch-outlasts-its-checkpoint', class: 'U', bug: 'once a checkpoint was too old, barriers overtake at once in all later ones',
+    patches: without('task/barrier-handler.ts', '    this.#overtaking = false\n'),
+    by: suite('task/barrier-handler.test.ts', 'a newer checkpoint begins aligned again'),
+  },
+  {
+    name: 'overtaken-where-nothing-is-recorded', class: 'U', bug: 'a checkpoint that is too old passes records which cannot be recorded',
+    patches: without('task/barrier-handler.ts', ' && missing.every(this.#recordable)'),
+    by: suite('task/barrier-handler.test.ts', 'BH-5: what cannot be recorded'),
+  },
+  // ---- L: regions that restart alone ----------------------------------------------------------------
+  {
+    name: 'older-checkpoint-gone-back-to', class: 'L', bug: 'a region does not wait for the checkpoint that is being completed',
+    patches: without('checkpoint/coordinator.ts', '    if (this.#pending !== undefined) yield* wait<void>((done) => void this.#quiet.push(done))\n    this.#rewinding -= 1\n'),
+    by: seeds(2000),
+  },
+  {
+    name: 'splits-of-the-start', class: 'L', bug: 'the splits of a region are those of the start of the attempt',
+    patches: one('job/job-attempt.ts', 'this.#createEnumerator(vertex, restored)', 'this.#createEnumerator(vertex, this.#init.restored)'),
+    by: seeds(2000),
+  },
+  {
+    name: 'parts-of-others-removed', class: 'L', bug: 'a region that goes back clears away what the others have staged',
+    patches: one('job/job-supervisor.ts', 'this.#removeAbandoned(opened, restored, manifest?.checkpoint, operators)', 'this.#removeAbandoned(opened, restored, manifest?.checkpoint)'),
+    by: seeds(2000),
+  },
+  {
+    name: 'region-too-large', class: 'L', bug: 'what has not failed is started again with what has',
+    patches: one('host/deployment.ts', 'if (part.vertices?.has(vertex.index) === false) continue', 'if (part.vertices?.size === 0) continue'),
+    by: seeds(2000),
   },
 ]
 

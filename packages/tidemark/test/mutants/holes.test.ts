@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { buildGraph } from '../../src/api/build.ts'
 import { job } from '../../src/api/job.ts'
-import { checkpointId, epoch } from '../../src/base/ids.ts'
+import { attempt, checkpointId, epoch } from '../../src/base/ids.ts'
 import { start } from '../../src/base/io.ts'
 import type { FromSubtask } from '../../src/base/protocol.ts'
 import type { ChannelItem } from '../../src/channel/items.ts'
@@ -40,7 +40,7 @@ function graph(parallelism = 1) {
 
 function contextOf(more: Partial<OperatorContext>): OperatorContext {
   return {
-    job: 'beads', operator: 'it', subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1),
+    job: 'beads', operator: 'it', subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1), attempt: attempt(0),
     keyGroups: { start: 0, end: 127 }, restored: undefined, freeze: false, ports: new World().ports(),
     output: { collector: () => () => {}, watermark: () => {}, idle: () => {} },
     processingTime: { now: () => 0, at: () => () => {} },

@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest'
 import { buildGraph } from '../../src/api/build.ts'
 import { collect, collection, job, type Job } from '../../src/index.ts'
+import { attempt } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Clock } from '../../src/base/ports.ts'
 import { toJobGraph } from '../../src/graph/chaining.ts'
@@ -53,8 +54,7 @@ function run(made: Job, clock: WorkClock, parallelism: number, onSample: (take: 
     deploy: ({ opened, restored, files, fromSubtask, fence }) => {
       deployment = new Deployment({
         graph, jobId: opened.jobId, epoch: opened.epoch, ports, options, segments: files,
-        restoredCheckpoint: restored.checkpoint, fence, fromSubtask,
-        restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+        part: { attempt: attempt(0), restored }, fence, fromSubtask,
         print: () => {}, awake: () => {}, metrics: { table, zeroMs: 0 },
       })
       return deployment

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { epoch } from '../../src/base/ids.ts'
+import { attempt, epoch } from '../../src/base/ids.ts'
 import type { Ports } from '../../src/base/ports.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../src/base/time.ts'
@@ -58,7 +58,7 @@ function harness(definition: SourceOperatorSpec, restored?: RestoredOperator) {
   const log: string[] = []
   const context: OperatorContext = {
     job: 'test', operator: 'in', subtask: 0, parallelism: 1, maxParallelism: 128, keyGroups: { start: 0, end: 127 },
-    jobId: 'j', epoch: epoch(1), ports, restored, freeze: true,
+    jobId: 'j', epoch: epoch(1), attempt: attempt(0), ports, restored, freeze: true,
     metrics: { late: 0, invalid: 0, dropped: 0 },
     output: {
       collector: (tag) => (value, timestamp) => log.push(tag === 'main' ? `${timestamp}` : `${tag} ${JSON.stringify(value)}`),

@@ -1,39 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { CheckpointId } from '../../src/base/ids.ts'
-import type { Io } from '../../src/base/io.ts'
-import type { OperatorSnapshot } from '../../src/state/snapshot.ts'
-import { readEntries } from '../../src/state/snapshot-format.ts'
+import type { ValueState } from '../../src/state/handles.ts'
 import type { WindowSpec } from '../../src/graph/operator-spec.ts'
-import { OperatorHarness } from '../../src/testing/operator-harness.ts'
-import { IncrementsRig, KEY_GROUPS, nameOf, rigEvent } from '../state/increments-rig.ts'
-import { aggregateWindow, session, sliding, tumbling } from './specs.ts'
-
-const at = (made: OperatorSnapshot | Io<OperatorSnapshot> | undefined): OperatorSnapshot => {
-  if (made === undefined || 'next' in made) throw new Error('a window is cut at once')
-  return made
-}
-
-/** A window operator whose cuts are compared with what it says it holds, which is encoded at that moment. */
-function rigOf(spec: WindowSpec, options: { readonly sliceEntries: number; readonly segmentBytes: number }) {
-  const harness = new OperatorHarness(spec, { maxParallelism: KEY_GROUPS })
-  const { operator } = harness
-  const rig = new IncrementsRig({
-    cut: (checkpoint: CheckpointId) => at(operator.snapshot(checkpoint)),
-    confirm: (checkpoint) => operator.onCheckpointComplete?.(checkpoint),
-    abort: (checkpoint) => operator.onCheckpointAborted?.(checkpoint),
-    entries() {
-      const held: Record<string, unknown> = {}
-      for (const { name, groups } of at(operator.look?.()).keyed) {
-        for (const group of groups) {
-          for (const { key, namespace, value } of readEntries(group)) held[nameOf(name, key, namespace)] = value
-        }
-      }
-      return held
-    },
-  }, options)
-  return { harness, rig }
-}
+import { rigEvent } from '../state/increments-rig.ts'
+import { rigOf } from './operator-rig.ts'
+import { aggregateWindow, exactWindow, session, sliding, tumbling } from './specs.ts'
 
 /** With one gap for all records, as the API makes it: the fast operator. */
 function sessions(gap: number): WindowSpec['assigner'] {
@@ -41,17 +12,47 @@ function sessions(gap: number): WindowSpec['assigner'] {
   return assigner.kind === 'session' ? { ...assigner, fixedGapMs: gap } : assigner
 }
 
+/** A window function over elements, which keeps a total of its own. */
+const elements: Partial<WindowSpec> = {
+  compute: {
+    kind: 'elements', state: { total: { kind: 'value', version: 1 } },
+    fn(key, _window, values, ctx) {
+      const total = ctx.state['total'] as ValueState<number>
+      total.update((before) => (before ?? 0) + values.length)
+      return [[key, values.length]]
+    },
+  },
+}
+
+/** Windows of the general operator. */
+const general = fc.record({
+  assigner: fc.oneof(
+    fc.constantFrom(5, 20).map((size) => tumbling(size)), fc.constantFrom(10, 25).map((slide) => sliding(50, slide)),
+    fc.constantFrom(2, 8, 40).map((gap) => session(gap)), fc.constant<WindowSpec['assigner']>({ kind: 'global' }),
+  ),
+  more: fc.constantFrom<Partial<WindowSpec>>(
+    {}, { trigger: { kind: 'count', count: 2 } }, { trigger: { kind: 'purging', inner: { kind: 'count', count: 3 } } },
+    elements, { ...elements, evictor: { kind: 'count', count: 3, after: true }, trigger: { kind: 'count', count: 2 } },
+  ),
+  latenessMs: fc.constantFrom(0, 30),
+}).map(({ assigner, more, latenessMs }) => aggregateWindow(assigner, {
+  latenessMs, ...(assigner.kind === 'global' ? { trigger: { kind: 'count', count: 4 } } : {}), ...more,
+}))
+
 const spec = fc.oneof(
+  general,
   fc.record({ size: fc.constantFrom(5, 20, 100), lateness: fc.constantFrom(0, 30) })
     .map(({ size, lateness }) => aggregateWindow(tumbling(size), { latenessMs: lateness })),
   fc.constantFrom(10, 25).map((slide) => aggregateWindow(sliding(50, slide))),
+  fc.record({ slide: fc.constantFrom(10, 25), lateness: fc.constantFrom(0, 30) })
+    .map(({ slide, lateness }) => exactWindow(sliding(50, slide), { latenessMs: lateness })),
   fc.record({ gap: fc.constantFrom(2, 8, 40), lateness: fc.constantFrom(0, 30) })
     .map(({ gap, lateness }) => aggregateWindow(sessions(gap), { latenessMs: lateness })),
   fc.constantFrom(5, 60).map((sizeMs) => aggregateWindow({ kind: 'tumbling', time: 'processing', sizeMs, offsetMs: 0 })),
 )
 const record = fc.record({ key: fc.nat(40).map((n) => `k${n}`), value: fc.nat(9), ahead: fc.integer({ min: -30, max: 6 }) })
 
-test('WX-1, OS-4, SL-1, IS-1: windows in a checkpoint are those of its cut, whatever is added, fires or is forgotten while it is written', () => {
+test('WX-1, OS-4, SL-1, IS-1, WT-2, WO-8, PN-4: windows in a checkpoint are those of its cut, whatever is added, fires or is forgotten while it is written', () => {
   let increments = 0
   fc.assert(fc.property(
     spec, fc.constantFrom(1, 2, 7), fc.constantFrom(1, 60, 100_000),

@@ -5,6 +5,7 @@
  */
 import { buildGraph } from '../../src/api/build.ts'
 import { job } from '../../src/api/job.ts'
+import { attempt } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Ports, TimerHandle } from '../../src/base/ports.ts'
 import { collection } from '../../src/connector/collection.ts'
@@ -100,7 +101,7 @@ export class SmallProcess {
   restored: number | undefined
   end: JobEnd | undefined
   readonly #supervisor: JobSupervisor
-  #subtasks: readonly Subtask[] = []
+  #subtasks: () => readonly Subtask[] = () => []
   readonly #mail: (() => void)[] = []
   #timers: Timer[] = []
   #nowMs: number
@@ -156,12 +157,11 @@ export class SmallProcess {
         const deployment = new Deployment({
           graph, ports, segments, fence, fromSubtask, jobId: opened.jobId, epoch: opened.epoch,
           options: { batchRecords: 2, sourceBatchRecords: 2, channelBatches: 2, freeze: true, pick: 'in-turn' },
-          restoredCheckpoint: restored.checkpoint,
-          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+          part: { attempt: attempt(0), restored },
           print: () => {},
           awake: () => {},
         })
-        this.#subtasks = deployment.subtasks
+        this.#subtasks = () => deployment.subtasks
         return deployment
       },
     })
@@ -194,9 +194,9 @@ export class SmallProcess {
     }
     const due = this.#earliest()
     if (due !== undefined && due.dueMs <= this.#nowMs) return this.#fire(due)
-    const { length } = this.#subtasks
-    for (let i = 0; i < length; i++) {
-      const subtask = this.#subtasks[(this.#turn + i) % length] as Subtask
+    const subtasks = this.#subtasks()
+    for (let i = 0; i < subtasks.length; i++) {
+      const subtask = subtasks[(this.#turn + i) % subtasks.length] as Subtask
       if (!subtask.runnable) continue
       this.#turn += i + 1
       this.#nowMs += 1

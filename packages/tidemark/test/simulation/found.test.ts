@@ -6,9 +6,13 @@ import type { Io } from '../../src/base/io.ts'
 import type { Storage } from '../../src/base/ports.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { OK, SimulatedDisk, type Fate } from '../../src/host/simulator/storage.ts'
+import { beginFrom } from '../../src/checkpoint/begin-from.ts'
+import { clean } from '../../src/checkpoint/clean.ts'
 import { openDirectory } from '../../src/checkpoint/open.ts'
+import { restorableOf } from '../../src/checkpoint/savepoint.ts'
+import { takeSavepoint } from '../../src/checkpoint/write-savepoint.ts'
 import { unreadableCheckpoint } from '../../src/host/simulator/cut.ts'
-import { DIR, OPEN, opened, opening, outcomeOf, run, startJob, World } from '../checkpoint/world.ts'
+import { DIR, OPEN, opened, opening, outcomeOf, run, SmallJob, startJob, World } from '../checkpoint/world.ts'
 
 function* writeDurably(storage: Storage, directory: string): Io<void> {
   yield* makeDurableDirectory(storage, directory)
@@ -104,5 +108,107 @@ describe('a manifest that a succeeded writer links under a number its successor 
     expect(judged(2)).toBe(undefined)
     expect(judged(1)).toContain('checkpoint 1')
     expect(opened(opening(world, world.disk.mount())).restore).toMatchObject({ checkpoint: 2, epoch: 2 })
+  })
+})
+
+describe('a directory in which a start died before its first term', () => {
+  test('is told to be none that can be cleaned, and is left as it is', () => {
+    const world = new World()
+    world.disk.onOperation = ({ operation, path }): Fate =>
+      operation === 'create' && path.includes('.tmp-e1-claim') ? { kind: 'crash-before' } : OK
+    outcomeOf(openDirectory(world.ports(world.disk.mount()), DIR, OPEN))
+    world.disk.onOperation = () => OK
+    const ports = world.ports(world.disk.mount())
+    expect(run(ports.storage.list(DIR))).toContain('job.json')
+    expect(outcomeOf(clean(ports, DIR, { kind: 'gc' }))).toMatchObject({
+      ok: false, error: { code: 'E177', details: { found: 'no start of the job has come as far as its first term' } },
+    })
+  })
+})
+
+describe('a dead state directory whose newest term is damaged', () => {
+  test('gives no checkpoint to begin from: an older one is not taken in its place, and nothing is cleaned', () => {
+    const world = new World()
+    const first = startJob(world, { everyMs: 0, retain: 3 })
+    first.coordinator.request('user')
+    const second = startJob(world, { everyMs: 0, retain: 3 })
+    second.coordinator.request('user')
+    expect(second.completions.map(({ id }) => id)).toEqual([2])
+    world.disk.killAll()
+    const storage = world.disk.mount()
+    expect(run(restorableOf(storage, DIR)).manifest.checkpoint).toBe(2)
+    world.disk.corrupt(`${DIR}/epochs/2.start.json`, 300)
+    for (const ref of ['latest', '1']) {
+      expect(outcomeOf(restorableOf(storage, DIR, ref)), ref).toMatchObject({ ok: false, error: { code: 'E050' } })
+    }
+    expect(outcomeOf(clean(world.ports(storage), DIR, { kind: 'gc' }))).toMatchObject({ ok: false, error: { code: 'E178' } })
+  })
+})
+
+describe('state that a succeeded writer left under a number which its successor completed', () => {
+  test('goes with the next collection, and what the checkpoint names stays', () => {
+    const world = new World()
+    world.disk.onOperation = ({ operation, path }): Fate =>
+      operation === 'create' && path.includes('.tmp-e1-manifest') ? { kind: 'crash-before' } : OK
+    const zombie = startJob(world, { everyMs: 0, retain: 2 })
+    const heir = startJob(world, { everyMs: 0, retain: 2 })
+    zombie.coordinator.request('user')
+    expect(stateFiles(world)).toEqual(['e1-0.state'])
+    heir.coordinator.request('user')
+    expect(heir.completions.map(({ id }) => id)).toEqual([1])
+    expect(stateFiles(world)).toEqual(['e2-0.state'])
+    expect(opened(opening(world, world.disk.mount())).restore).toMatchObject({ checkpoint: 1, epoch: 2 })
+  })
+})
+
+describe('a start that died while it claimed a term', () => {
+  test('leaves nothing that cleaning does not find', () => {
+    const world = new World()
+    startJob(world, { everyMs: 0 }).coordinator.request('user')
+    world.disk.killAll()
+    world.disk.onOperation = ({ operation, path }): Fate =>
+      operation === 'link' && path.endsWith('/2.json') ? { kind: 'crash-before' } : OK
+    outcomeOf(openDirectory(world.ports(world.disk.mount()), DIR, OPEN))
+    world.disk.onOperation = () => OK
+    const ports = world.ports(world.disk.mount())
+    const leftOver = () => (run(ports.storage.list(`${DIR}/epochs`)) ?? []).filter((name) => name.startsWith('.tmp-e2-claim'))
+    expect(leftOver().length).toBe(1)
+    expect(run(clean(ports, DIR, { kind: 'gc' })).files.map(({ why }) => why)).toEqual(['leftover'])
+    expect(leftOver()).toEqual([])
+  })
+})
+
+describe('a directory that began from a savepoint and has come further since', () => {
+  test('does not go back to it when the same command meets a damaged term', () => {
+    const world = new World()
+    startJob(world, { everyMs: 0 }).coordinator.request('user')
+    world.disk.killAll()
+    const storage = world.disk.mount()
+    run(takeSavepoint(world.ports(storage), run(restorableOf(storage, DIR)), '/backup/one', '0.1.0'))
+    const NEXT = '/data/next'
+    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), NEXT, '/backup/one', OPEN))
+    expect(begin()).toMatchObject({ ok: true })
+    const ports = world.ports(storage)
+    const job = new SmallJob(world, storage, opened(run(openDirectory(ports, NEXT, OPEN))), { everyMs: 0, retain: 1 })
+    job.start()
+    job.coordinator.request('user')
+    expect(job.completions.map(({ id }) => id)).toEqual([2])
+    expect(run(storage.list(`${NEXT}/checkpoints`))).not.toContain('1.manifest')
+
+    world.disk.corrupt(`${NEXT}/epochs/3.start.json`, 300)
+    expect(begin()).toMatchObject({ ok: false, error: { code: 'E050' } })
+    expect(run(storage.list(`${NEXT}/epochs`))).not.toContain('4.json')
+  })
+
+  test('is told that what it brought in is damaged, and not that somebody else has the directory', () => {
+    const world = new World()
+    startJob(world, { everyMs: 0 }).coordinator.request('user')
+    const storage = world.disk.mount()
+    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), '/data/next', DIR, OPEN))
+    expect(begin()).toMatchObject({ ok: true })
+    world.disk.corrupt('/data/next/checkpoints/1.manifest', 300)
+    const terms = run(storage.list('/data/next/epochs'))
+    expect(begin()).toMatchObject({ ok: false, error: { kind: 'corrupt' } })
+    expect(run(storage.list('/data/next/epochs'))).toEqual(terms)
   })
 })

@@ -13,7 +13,10 @@ export function describeFailure(result: SimulationResult): string {
 
 /** One test for every CHUNK seeds, and one that they were worth running. */
 export function seedsFinishExactly(from: number, howMany: number): void {
-  const sums = { crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, increments: 0, workerDeaths: 0 }
+  const sums = {
+    crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0, increments: 0, workerDeaths: 0,
+    savepoints: 0, begun: 0, evolutions: 0, cleanings: 0, rescales: 0, moves: 0, partRestarts: 0,
+  }
   const reached = new Map<string, number>()
   describe(`${howMany} seeds from ${from}`, () => {
     for (let first = from; first < from + howMany; first += CHUNK) {
@@ -30,6 +33,13 @@ export function seedsFinishExactly(from: number, howMany: number): void {
           sums.replayed += result.replayed
           sums.increments += result.increments
           sums.workerDeaths += result.workerDeaths
+          sums.savepoints += result.savepoints
+          sums.begun += result.begun
+          sums.evolutions += result.evolutions
+          sums.cleanings += result.cleanings
+          sums.rescales += result.rescales
+          sums.moves += result.moves
+          sums.partRestarts += result.partRestarts
           for (const [step, times] of result.reached) {
             reached.set(stepName(step), (reached.get(stepName(step)) ?? 0) + times)
           }
@@ -46,6 +56,13 @@ export function seedsFinishExactly(from: number, howMany: number): void {
       expect(sums.replayed).toBeGreaterThan(howMany / 10)
       expect(sums.increments).toBeGreaterThan(howMany / 20)
       expect(sums.workerDeaths).toBeGreaterThan(howMany / 10)
+      expect(sums.savepoints).toBeGreaterThan(howMany / 30)
+      expect(sums.begun).toBeGreaterThan(howMany / 20)
+      expect(sums.evolutions).toBeGreaterThan(howMany / 20)
+      expect(sums.cleanings).toBeGreaterThan(howMany / 5)
+      expect(sums.rescales).toBeGreaterThan(howMany / 40)
+      expect(sums.moves).toBeGreaterThan(howMany / 5)
+      expect(sums.partRestarts).toBeGreaterThan(howMany / 4)
       for (const step of STEPS) expect(reached.get(step) ?? 0, step).toBeGreaterThan(100)
     })
   })

@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { buildGraph } from '../../src/api/build.ts'
 import { generate } from '../../src/base/generated-code.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { checkpointId, epoch } from '../../src/base/ids.ts'
+import { attempt, checkpointId, epoch } from '../../src/base/ids.ts'
 import { start } from '../../src/base/io.ts'
 import { isStreamError } from '../../src/base/errors.ts'
 import { toJobGraph } from '../../src/graph/chaining.ts'
@@ -67,8 +67,12 @@ const STEPS: Readonly<Record<string, (rows: any, name: string) => any>> = {
     onRecord(r: Row, context: any) {
       const seen = (context.state.seen.get() ?? 0) + 1
       context.state.seen.set(seen)
-      return [row(r.key, r.n + seen)]
+      if (seen % 4 === 0) return undefined
+      return seen % 3 === 0 ? new Set([row(r.key, seen), poisoned(r)]) : [row(r.key, r.n + seen)]
     },
+  }),
+  unkeyed: (rows, name) => rows.process(name, { sides: {} }, {
+    onRecord: (r: Row) => (r.n % 4 === 0 ? undefined : [row(r.key, r.n + 3), poisoned(r)]),
   }),
 }
 
@@ -154,7 +158,7 @@ function contextOf(operator: LogicalOperator, output: Output, watermarks: number
     log: () => {}, probe: () => {},
   }
   return {
-    job: 'chain', operator: operator.name, subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1),
+    job: 'chain', operator: operator.name, subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1), attempt: attempt(0),
     keyGroups: keyGroupRange(0, 1, 128), restored: undefined, freeze: false, ports,
     output: {
       ...output,

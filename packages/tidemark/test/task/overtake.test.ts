@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { buildGraph } from '../../src/api/build.ts'
 import { job } from '../../src/api/job.ts'
-import { checkpointId, epoch } from '../../src/base/ids.ts'
+import { attempt, checkpointId, epoch } from '../../src/base/ids.ts'
 import type { FromSubtask } from '../../src/base/protocol.ts'
 import type { ChannelItem } from '../../src/channel/items.ts'
 import type { ChannelReceiver } from '../../src/channel/channel.ts'
@@ -79,7 +79,7 @@ function middle(stages: readonly Stage[] = [], channels?: readonly ChannelReceiv
   }, () => new OperatorChain(
     vertex, [{ fromOperator: edge.fromOperator, output: edge.output, writer }],
     (operator, wired) => ({
-      job: 'beads', operator: operator.name, subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1),
+      job: 'beads', operator: operator.name, subtask: 0, parallelism: 1, maxParallelism: 128, jobId: 'id', epoch: epoch(1), attempt: attempt(0),
       keyGroups: { start: 0, end: 127 }, restored: undefined, freeze: false, ports, output: wired,
       processingTime: { now: () => 0, at: () => () => {} }, metrics: { late: 0, invalid: 0, dropped: 0 },
       wake: () => {}, post: (mail) => mail(), fail: () => {}, *fence() {}, print: () => {},

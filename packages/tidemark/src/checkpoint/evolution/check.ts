@@ -8,11 +8,13 @@
  */
 import { isStreamError, type StreamError } from '../../base/errors.ts'
 import type { Io } from '../../base/io.ts'
-import { describedStates } from '../../graph/kept-states.ts'
-import type { LogicalGraph } from '../../graph/logical-graph.ts'
+import { describedStates, keptStates } from '../../graph/kept-states.ts'
+import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
 import { formerNamesOf, resourcesOf } from '../../graph/resources.ts'
-import { migrationOf, storedFor } from '../../state/evolution/migrate.ts'
+import { keptMigrationOf } from '../../state/evolution/kept.ts'
+import { migrationOf, storedFor, type Migration } from '../../state/evolution/migrate.ts'
 import { readEntries } from '../../state/snapshot-format.ts'
+import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
 import type { EpochStart } from '../epochs.ts'
 import { operatorsIn } from '../inspection/open.ts'
 import { partsOf, readPart, type OpenCheckpoint } from '../inspection/operator-parts.ts'
@@ -78,14 +80,12 @@ function* tryValues(
   opened: OpenCheckpoint, graph: LogicalGraph, { operator, was = operator }: OperatorFate, fate: StateFate,
 ): Io<CheckedState> {
   const described = graph.operators.find(({ name }) => name === operator)
-  const spec = described === undefined ? undefined : describedStates(described.spec)?.[fate.state]
-  if (spec === undefined) return fate
+  if (described === undefined) return fate
   let values = 0
   try {
     for (const part of partsOf(opened.manifest, was)) {
       const { keyed } = (yield* readPart(opened, part)).snapshot
-      const found = storedFor(keyed, fate.state, spec)
-      const migrate = found === undefined ? undefined : migrationOf(found, { operator, name: fate.state, spec })
+      const { found, migrate } = migrationIn(keyed, described, fate.state)
       for (const group of migrate === undefined ? [] : (found?.groups ?? [])) {
         for (const { key, value } of readEntries(group)) {
           migrate?.(key, value)
@@ -98,4 +98,21 @@ function* tryValues(
     return { ...fate, verdict: 'incompatible', tried: values, problem: error }
   }
   return { ...fate, tried: values }
+}
+
+interface FoundMigration {
+  readonly found?: KeyedStateSnapshot | undefined
+  readonly migrate?: Migration | undefined
+}
+
+/** Of a state that the job declares, or of one that the engine keeps for it. */
+function migrationIn(
+  keyed: readonly KeyedStateSnapshot[], { name: operator, spec: described }: LogicalOperator, state: string,
+): FoundMigration {
+  const spec = describedStates(described)?.[state]
+  const found = storedFor(keyed, state, spec ?? {})
+  if (found === undefined) return {}
+  if (spec !== undefined) return { found, migrate: migrationOf(found, { operator, name: state, spec }) }
+  const kept = keptStates(described)[state]
+  return kept === undefined ? { found } : { found, migrate: keptMigrationOf(found, operator, kept) }
 }

@@ -5,7 +5,8 @@
  * different things.
  *
  *   EC-1  Every operator and every state of the checkpoint is in the report, once, and every operator and declared
- *         state of the job.
+ *         state of the job. Accumulators and records that the engine keeps for the job are judged as declared
+ *         states are (EA-1), where there are any.
  *   EC-2  What would be dropped has a problem unless it was named: an operator by its name, a state as
  *         `operator/state`, an aggregate as `operator/aggregate`. Naming helps nothing else: not output that a dropped sink has still to commit (E171).
  *         A tap (`print`) comes and goes: it keeps no more than how many lines it has printed.
@@ -15,10 +16,11 @@
  * Source: Flink savepoint restore (non-restored state), pain 9; own design.
  */
 import type { StreamError } from '../../base/errors.ts'
-import { describedStates, ENGINE_STATES } from '../../graph/kept-states.ts'
+import { describedStates, isEngineState, keptStates, type KeptState } from '../../graph/kept-states.ts'
 import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
 import type { StateSpec } from '../../graph/state-spec.ts'
-import { changeOf, storedFor, type MigratedBy } from '../../state/evolution/migrate.ts'
+import { inFlightOf, keptChangeOf } from '../../state/evolution/kept.ts'
+import { changeOf, storedFor, type MigratedBy, type StateChange } from '../../state/evolution/migrate.ts'
 import { isUserState } from '../../state/snapshot.ts'
 import { E031_STATE_WITHOUT_OPERATOR, E137_STATE_DROPPED, E169_OPERATOR_CHANGED,
   E171_OUTPUT_OF_DROPPED_SINK } from './errors.ts'
@@ -148,6 +150,7 @@ function worst(states: readonly StateFate[]): Verdict {
 function keyedFates(operator: LogicalOperator, source: StoredOperator, context: Context): StateFate[] {
   const described = describedStates(operator.spec)
   const declared = Object.entries(described ?? {})
+  const kept = keptStates(operator.spec)
   const taken = new Set<string>()
   const fates: StateFate[] = []
   const fresh: [string, StateSpec][] = []
@@ -159,22 +162,39 @@ function keyedFates(operator: LogicalOperator, source: StoredOperator, context: 
       continue
     }
     taken.add(found.name)
-    fates.push(...keyedFate(operator, name, spec, found, context))
+    fates.push(...keyedFate(operator, name, spec, found, changeOf(found, { operator: operator.name, name, spec }), context))
   }
   for (const state of source.keyed) {
     if (taken.has(state.name)) continue
-    const ours = !isUserState(state.kind) || ENGINE_STATES.has(state.name)
     const { name, kind, entries } = state
+    const own = Object.hasOwn(kept, name) ? kept[name] as KeptState : undefined
+    const change = own === undefined ? undefined : keptChange(operator.name, own, state, source)
+    if (own !== undefined && change !== undefined) {
+      fates.push(...keyedFate(operator, name, { kind, version: own.spec.version }, state, change, context))
+      continue
+    }
+    const ours = !isUserState(kind) || isEngineState(operator.spec, name)
     if (described === undefined || ours) fates.push({ state: name, verdict: 'kept', kind, entries })
     else fates.push(goneState(operator, source, state, fresh, context))
   }
   return fates
 }
 
+/** Undefined: there is nothing that could become anything. */
+function keptChange(
+  operator: string, own: KeptState, state: StoredKeyed, { lists }: StoredOperator,
+): StateChange | undefined {
+  const change = keptChangeOf(state, operator, own)
+  // Added up ahead of the shuffle, they are accumulators without a description of their own.
+  const underWay = own.spec.kind === 'aggregating' && lists.some(({ inFlight, items }) => inFlight === true && items > 0)
+  if (change.kind === 'migrated' && underWay) return { kind: 'refused', error: inFlightOf(operator, state.name) }
+  return state.entries === 0 ? undefined : change
+}
+
 function keyedFate(
-  operator: LogicalOperator, name: string, spec: StateSpec, found: StoredKeyed, context: Context,
+  operator: LogicalOperator, name: string, spec: { readonly kind: string; readonly version: number }, found: StoredKeyed,
+  change: StateChange, context: Context,
 ): StateFate[] {
-  const change = changeOf(found, { operator: operator.name, name, spec })
   const about = {
     state: name, kind: spec.kind, entries: found.entries, from: found.version, to: spec.version,
     ...(found.name === name ? {} : { was: found.name }),

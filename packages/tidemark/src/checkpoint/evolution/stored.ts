@@ -3,6 +3,7 @@
  *
  * Made of decoded segments, part by part, so that whoever reads large state need not hold it all.
  */
+import { descriptionOf } from '../../state/snapshot.ts'
 import type { KeyedStateSnapshot, ListStateSnapshot, StoredDescription } from '../../state/snapshot.ts'
 import type { DecodedSegment } from '../../state/snapshot-format.ts'
 import type { Manifest } from '../manifest.ts'
@@ -10,6 +11,8 @@ import type { Manifest } from '../manifest.ts'
 export interface StoredList {
   readonly name: string
   readonly items: number
+  /** What was on its way to the operator. */
+  readonly inFlight?: true
 }
 
 export interface StoredKeyed extends StoredDescription {
@@ -27,7 +30,7 @@ export interface StoredOperator {
 
 interface Draft {
   readonly keyed: Map<string, { state: KeyedStateSnapshot; entries: number }>
-  readonly lists: Map<string, number>
+  readonly lists: Map<string, StoredList>
 }
 
 export class StoredOperators {
@@ -42,8 +45,10 @@ export class StoredOperators {
       known.entries += state.groups.reduce((sum, { entries }) => sum + entries, 0)
       draft.keyed.set(state.name, known)
     }
-    for (const { name, items } of snapshot.lists as readonly ListStateSnapshot[]) {
-      draft.lists.set(name, (draft.lists.get(name) ?? 0) + items.length)
+    for (const { name, items, redistribute } of snapshot.lists as readonly ListStateSnapshot[]) {
+      const before = draft.lists.get(name)?.items ?? 0
+      const inFlight = redistribute === 'in-flight' ? { inFlight: true } as const : {}
+      draft.lists.set(name, { name, items: before + items.length, ...inFlight })
     }
   }
 
@@ -53,15 +58,8 @@ export class StoredOperators {
     return [...this.#drafts].map(([name, { keyed, lists }]) => ({
       name,
       kind: kinds.get(name),
-      keyed: [...keyed.values()].map(({ state, entries }) => describe(state, entries)),
-      lists: [...lists].map(([list, items]) => ({ name: list, items })),
+      keyed: [...keyed.values()].map(({ state, entries }) => ({ ...descriptionOf(state), entries })),
+      lists: [...lists.values()],
     }))
-  }
-}
-
-function describe({ name, kind, version, stamped, jsonSchema }: KeyedStateSnapshot, entries: number): StoredKeyed {
-  return {
-    name, kind, version, entries,
-    ...(stamped === true ? { stamped } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
   }
 }

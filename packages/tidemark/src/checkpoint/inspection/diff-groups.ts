@@ -4,7 +4,7 @@
  * Called by diff.ts, group after group. Entries are a bag: a key may have several of them in one place (timers),
  * of which those that both sides have are set against each other first.
  */
-import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
+import { stampsOf, type KeyedStateSnapshot } from '../../state/snapshot.ts'
 import { bytesAsText, compareBytes } from './compare-bytes.ts'
 import type { OwnGroup } from './diff.ts'
 import { placeView, valueView, type PlaceView, type ValueView } from './entry-view.ts'
@@ -91,7 +91,7 @@ export function diffGroup(into: StateDifference, before: OwnGroup | undefined, a
 function sameDigest(a: OwnGroup, b: OwnGroup): boolean {
   return a.group.digest === b.group.digest && a.group.entries === b.group.entries &&
     a.group.bytes.length === b.group.bytes.length &&
-    a.state.stamped === b.state.stamped && a.state.kind === b.state.kind
+    stampsOf(a.state) === stampsOf(b.state) && a.state.kind === b.state.kind
 }
 
 const byValue = (a: RawEntry, b: RawEntry): number => compareBytes(a.value, b.value)

@@ -4,8 +4,9 @@
  * Called by get, query, diff. Export has a form of its own, which can be read back.
  */
 import { ByteReader } from '../../base/bytes.ts'
+import { MIN_TIMESTAMP } from '../../base/time.ts'
 import { decodeValue } from '../../record/value-codec.ts'
-import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
+import { stampsOf, type KeyedStateSnapshot } from '../../state/snapshot.ts'
 import { formatKey } from './key-text.ts'
 import type { RawEntry } from './operator-parts.ts'
 import { toTaggedJson } from './tagged-json.ts'
@@ -28,13 +29,18 @@ export interface PlaceView {
 export interface ValueView {
   /** Tagged JSON (tagged-json.ts). */
   readonly value: unknown
-  /** Wall clock of the last write, the latest one of a list or map; of states with a TTL. */
+  /**
+   * Of states with a TTL by the machine's clock: wall clock from which it counts, the last write as a rule; the latest one
+   * of a list or map.
+   */
   readonly writtenAtMs?: number
+  /** The same of states with a TTL by event time, in event time; absent while there is none (state/expiry.ts, TE-5). */
+  readonly eventTimeMs?: number
 }
 
 export type EntryView = PlaceView & ValueView
 
-type Described = Pick<KeyedStateSnapshot, 'kind' | 'stamped'>
+type Described = Pick<KeyedStateSnapshot, 'kind' | 'stamped' | 'clock'>
 
 export const entryView = (state: Described, raw: RawEntry): EntryView =>
   ({ ...placeView(raw), ...valueView(state, raw.value) })
@@ -56,14 +62,18 @@ export function windowOf(namespace: unknown): Window | undefined {
 
 export function valueView(state: Described, bytes: Uint8Array): ValueView {
   const stored = decodeValue(new ByteReader(bytes))
-  if (state.stamped !== true) return { value: toTaggedJson(stored) }
-  const { value, times } = withoutStamps(state.kind, stored)
-  return { value: toTaggedJson(value), writtenAtMs: times.reduce((latest, at) => Math.max(latest, at), 0) }
+  const clock = stampsOf(state)
+  if (clock === undefined) return { value: toTaggedJson(stored) }
+  const { value: bare, times } = withoutStamps(state.kind, stored)
+  const value = toTaggedJson(bare)
+  const at = times.reduce((latest, time) => Math.max(latest, time), MIN_TIMESTAMP)
+  if (clock === 'processing') return { value, writtenAtMs: at }
+  return at === MIN_TIMESTAMP ? { value } : { value, eventTimeMs: at }
 }
 
 type StampedValue = readonly [number, unknown]
 
-/** State with a TTL keeps [last write, value] for each value, item and map value (state/state-cells.ts). */
+/** State with a TTL keeps [stamp, value] for each value, item and map value (state/state-cells.ts). */
 function withoutStamps(kind: Described['kind'], stored: unknown): { value: unknown; times: readonly number[] } {
   if (kind === 'list') {
     const items = stored as readonly StampedValue[]

@@ -2,12 +2,13 @@
  * State as lines of JSON, sorted, so that equal state gives equal bytes.
  *
  *   {"schema":"tidemark.state.export/1","job":…,"maxParallelism":…}
- *   {"operator":…,"state":…,"kind":…,"version":…,"ttl":true,"jsonSchema":…}         one a state, before its entries
+ *   {"operator":…,"state":…,"kind":…,"version":…,"ttl":true,"clock":"event",…}      one a state, before its entries
  *   {"operator":…,"state":…,"key":…,"namespace":…,"value":…}                        namespace only where there is one
  *   {"operator":…,"state":…,"list":…}  and  {"operator":…,"state":…,"item":…}       list state, only if asked for
  *
  * Keys, namespaces, values and items are tagged JSON (tagged-json.ts). Values of a state with a TTL are as they
- * are stored, with the time of their last write: `[at, value]`. Called by `tidemark state export`.
+ * are stored, with the time from which it counts: `[at, value]`, by the machine's clock where no `clock` is said. The line
+ * of a state ends with its `jsonSchema`, if it has one. Called by `tidemark state export`.
  *
  *   XP-1  Keyed state alone is a matter of the state: the lines say nothing of checkpoint, time, subtasks or
  *         parallelism. List state belongs to subtasks, so that its items may differ at another parallelism.
@@ -139,8 +140,10 @@ function bySortKey(a: Sortable, b: Sortable): number {
 }
 
 /** Of a state without entries the parts may say nothing but its kind. */
-const declarationOf = ({ version, stamped, jsonSchema }: KeyedStateSnapshot): object => ({
-  version, ...(stamped === true ? { ttl: true } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
+const declarationOf = ({ version, stamped, clock, jsonSchema }: KeyedStateSnapshot): object => ({
+  version,
+  ...(stamped === true ? { ttl: true } : {}), ...(clock === undefined ? {} : { clock }),
+  ...(jsonSchema === undefined ? {} : { jsonSchema }),
 })
 
 function* exportList(

@@ -6,7 +6,7 @@
  * common, unless it is large.
  */
 import type { Io } from '../../base/io.ts'
-import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
+import { stampsOf, type KeyedStateSnapshot } from '../../state/snapshot.ts'
 import { countedStates, type CountedState } from './live-counts.ts'
 import { operatorsIn } from './open.ts'
 import { isEnumerator, partsOf, readPart, type OpenCheckpoint } from './operator-parts.ts'
@@ -14,8 +14,10 @@ import { isEnumerator, partsOf, readPart, type OpenCheckpoint } from './operator
 export interface StateLine extends CountedState {
   /** Of the declaration; absent for list state, and where no part was small enough to be read. */
   readonly version?: number
-  /** Entries carry the time of their last write. */
+  /** Entries carry the time from which a TTL counts. */
   readonly ttl?: true
+  /** Of that time; absent: the clock of the machine. */
+  readonly clock?: 'event'
   /** As the schema's vendor gave it. */
   readonly jsonSchema?: unknown
 }
@@ -62,7 +64,9 @@ function lineOf(state: CountedState, declared: KeyedStateSnapshot | undefined): 
   if (!state.keyed || declared === undefined) return state
   const { version, stamped, jsonSchema } = declared
   return {
-    ...state, version, ...(stamped === true ? { ttl: true } : {}), ...(jsonSchema === undefined ? {} : { jsonSchema }),
+    ...state, version,
+    ...(stamped === true ? { ttl: true } : {}), ...(stampsOf(declared) === 'event' ? { clock: 'event' } : {}),
+    ...(jsonSchema === undefined ? {} : { jsonSchema }),
   }
 }
 

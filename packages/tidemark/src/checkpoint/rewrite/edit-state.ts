@@ -10,11 +10,13 @@
  */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import type { Io } from '../../base/io.ts'
+import { MIN_TIMESTAMP } from '../../base/time.ts'
 import type { Key } from '../../graph/key.ts'
 import { keyGroupOf } from '../../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../../record/value-codec.ts'
 import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
 import { mergeParts } from '../../state/segment-chain.ts'
+import { stampsOf } from '../../state/snapshot.ts'
 import { compareBytes } from '../inspection/compare-bytes.ts'
 import { valueView } from '../inspection/entry-view.ts'
 import { E146_NO_SUCH_KEY, E181_NOT_EDITABLE, E182_NO_STATE_VALUE } from '../inspection/errors.ts'
@@ -32,7 +34,10 @@ export interface Edit {
   readonly key: Key
   /** As in an export: a window is [start, end]. Undefined: the one that the key has. */
   readonly namespace?: unknown
-  /** As `state get` shows it: of a state with a TTL without the time, which becomes that of the edit. */
+  /**
+   * As `state get` shows it: of a state with a TTL without the time, which becomes that of the edit; by event time that
+   * which the job has reached when it goes on.
+   */
   readonly to: { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'delete' }
 }
 
@@ -66,7 +71,9 @@ function* prepareEdit(
     return true
   })
   const chosen = choose(opened, description, edit, held)
-  const stored = to.kind === 'set' ? stampedAt(description, to.value, nowMs) : undefined
+  // What event time there is then, the job knows when it goes on: until then the value has none.
+  const stamp = stampsOf(description) === 'event' ? MIN_TIMESTAMP : nowMs
+  const stored = to.kind === 'set' ? stampedAt(description, to.value, stamp) : undefined
   if (to.kind === 'set') {
     const problem = unfit(description, stored)
     if (problem !== undefined) throw E182_NO_STATE_VALUE({ what: `The new value of "${state}"`, path: '', problem })

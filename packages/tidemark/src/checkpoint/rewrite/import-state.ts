@@ -145,7 +145,7 @@ function fieldsOf(json: unknown, line: number): Fields {
 }
 
 /** IM-3. */
-function checkDeclaration(fields: Fields, { kind, version, stamped }: Description, line: number): void {
+function checkDeclaration(fields: Fields, { kind, version, stamped, clock = 'processing' }: Description, line: number): void {
   const differs = (what: string, there: unknown, here: unknown): void => {
     if (there === here) return
     const problem = `${what} is ${JSON.stringify(there)}, in the checkpoint it is ${JSON.stringify(here)}`
@@ -154,6 +154,7 @@ function checkDeclaration(fields: Fields, { kind, version, stamped }: Descriptio
   differs('the kind', fields['kind'], kind)
   differs('the version', fields['version'] ?? version, version)
   differs('the TTL', fields['ttl'] === true, stamped === true)
+  if (stamped === true) differs('the clock of the TTL', fields['clock'] ?? 'processing', clock)
 }
 
 function keyOf(value: unknown, line: number): Key {

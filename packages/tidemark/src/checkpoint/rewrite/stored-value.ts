@@ -3,7 +3,7 @@
  *
  * Called by edit-state.ts and import-state.ts before anything is written. The shapes are those of
  * state/single-states.ts, list-state.ts and map-state.ts: one value, items, or a Map; with a TTL each value, item and
- * map value is [last write in wall ms, it].
+ * map value is [stamp in ms, it].
  */
 import type { KeyedStateSnapshot } from '../../state/snapshot.ts'
 
@@ -35,7 +35,7 @@ export function unfit({ kind, stamped }: Described, stored: unknown): string | u
   }
 }
 
-const NOT_STAMPED = 'with a TTL it is stored with the time of its last write, as [ms since 1970, value]'
+const NOT_STAMPED = 'with a TTL it is stored with the time from which that counts, as [ms since 1970, value]'
 
 const isStamped = (stored: unknown): boolean =>
   Array.isArray(stored) && stored.length === 2 && Number.isSafeInteger(stored[0])

@@ -9,7 +9,9 @@
 import type { Stream } from '../../api/streams.ts'
 import { MAX_TIMESTAMP } from '../../base/time.ts'
 import type { Key } from '../../graph/key.ts'
+import type { SinkSpec } from '../../graph/sink.ts'
 import type { Row } from './inputs.ts'
+import { heldIn, LAST_VERSION, operatorIn, renamed, type Version } from './versions.ts'
 
 export type Rows = Stream<Row, 'exactly-once'>
 
@@ -20,8 +22,10 @@ export interface Entry {
   readonly value: unknown
 }
 
-/** A cut through the running job: a checkpoint, or the end. */
+/** A cut through the running job: a checkpoint, or the end. Operators and states have the names of the first version. */
 export interface Moment {
+  /** Of the job that made it. */
+  readonly version: Version
   /** How far event time has come at `operator`, ms. */
   watermark(operator: string): number
   /** Keyed state `name` of `operator`. */
@@ -29,14 +33,14 @@ export interface Moment {
 }
 
 /** Everything was read, every window has spoken, nothing waits. */
-export const END: Moment = { watermark: () => MAX_TIMESTAMP, entries: () => [] }
+export const END: Moment = { version: LAST_VERSION, watermark: () => MAX_TIMESTAMP, entries: () => [] }
 
 export interface Branch {
   /** Plain data: printed with a failing seed. */
   readonly plan: Readonly<Record<string, unknown>>
   readonly directories: readonly string[]
   /** `bite` is called in its user functions with ids of records; it throws where the seed says so. */
-  build(rows: Rows, bite: (id: number) => void): void
+  build(rows: Rows, bite: (id: number) => void, version: Version): void
   /** What it has put out once `rows` were read. */
   lines(rows: readonly Row[], moment: Moment): readonly unknown[]
   /** Its keyed state once `rows` were read, against a fold over them: what is wrong, if anything. */
@@ -45,6 +49,14 @@ export interface Branch {
   readonly clock?: string
   /** Most records that one watermark lets `sender` put into one channel; 0: none but what it is given. */
   mostAtOnce?(rows: readonly Row[], sender: string): number
+}
+
+/** States that branches declare; the others are the engine's own and keep their names. */
+export const DECLARED: ReadonlySet<string> = new Set(['buckets', 'seen', 'waiting', 'told'])
+
+/** To a sink that is called `name` in the first version. */
+export function write<T>(lines: Stream<T, 'exactly-once'>, name: string, sink: SinkSpec<T, 'transactional'>, version: Version): void {
+  renamed(lines.to(operatorIn(version, name), sink), version, name)
 }
 
 /** Start of the window of `size` that holds `at`. */
@@ -118,11 +130,12 @@ export function countKeys(keys: Iterable<number>): Map<number, number> {
   return counts
 }
 
-/** State that counts records per key, against the records. */
+/** State that counts records per key, as its version does, against the records. */
 export function checkCounts(
   keys: Iterable<number>, moment: Moment, operator: string, name: string,
 ): string | undefined {
   const expected = new Bag()
-  for (const [key, n] of countKeys(keys)) expected.add(key, undefined, n)
+  const held = heldIn(moment.version)
+  for (const [key, n] of countKeys(keys)) expected.add(key, undefined, held.of(n))
   return stateOf(moment, operator, name).differs(expected, `${name} of ${operator}`)
 }

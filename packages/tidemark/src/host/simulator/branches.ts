@@ -5,15 +5,19 @@
  * computes its output from the records. The two share no code: that is the oracle. Here are the branches
  * without windows, and the drawing; the others are in window-branches.ts and late-branch.ts.
  */
-import { state } from '../../api/state.ts'
+import { state, type StateDeclaration } from '../../api/state.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
-import { Bag, checkCounts, countKeys, stateOf, type Branch, type Moment } from './branch.ts'
+import type { ListState, MapState, ValueState } from '../../state/handles.ts'
+import { Bag, checkCounts, countKeys, stateOf, write, type Branch, type Moment } from './branch.ts'
 import { BEGIN_MS, type InputKind, type Row } from './inputs.ts'
 import { lateBranch } from './late-branch.ts'
+import { evolved, heldIn, operatorIn, passedOn, renamed, stateIn } from './versions.ts'
 import { cascadeBranch, sessionBranch, slidingBranch, tumblingBranch } from './window-branches.ts'
 
 type Draw = (random: Prng, name: string) => Branch
+/** Of a process whose states are called this or that. */
+type Declared = Readonly<Record<string, StateDeclaration<unknown>>>
 
 /** Their results are the same whatever comes late. */
 const TIMELESS: readonly Draw[] = [rollingBranch, flatBranch, waitingBranch]
@@ -22,10 +26,11 @@ const WINDOWS: readonly Draw[] = [tumblingBranch, slidingBranch, sessionBranch]
 const ONE_STAGE: readonly Draw[] = [...WINDOWS, processBranch, ...TIMELESS]
 const ALL: readonly Draw[] = [cascadeBranch, ...ONE_STAGE]
 
-export function drawBranches(random: Prng, howMany: number, world: InputKind): Branch[] {
+/** `prefix` of their names. */
+export function drawBranches(random: Prng, howMany: number, world: InputKind, prefix = ''): Branch[] {
   const first: readonly Draw[] = world === 'late' ? [lateBranch] : world === 'silent' ? WINDOWS : ALL
   const others = world === 'late' ? TIMELESS : world === 'silent' ? ONE_STAGE : ALL
-  return Array.from({ length: howMany }, (_, i) => random.pick(i === 0 ? first : others)(random, `b${i}`))
+  return Array.from({ length: howMany }, (_, i) => random.pick(i === 0 ? first : others)(random, `${prefix}b${i}`))
 }
 
 /** Buckets in map state, told by an event-time timer; a running number in value state. */
@@ -49,17 +54,23 @@ function processBranch(random: Prng, name: string): Branch {
     plan: { kind: 'process', size, shift },
     directories: [path],
     clock: operator,
-    build(rows, bite) {
-      const options = { state: { buckets: state.map<number, number[]>(), seen: state.value<number>() } }
-      rows.keyBy((row) => row.key)
-        .process<object, typeof options.state>(operator, options, {
-          *onRecord(row, { state: { buckets: kept, seen }, timer }) {
+    build(rows, bite, version) {
+      const [buckets, seen] = [stateIn(version, 'buckets'), stateIn(version, 'seen')] as [string, string]
+      const was = version === 1 ? {} : { was: 'buckets' }
+      const options = { state: { [buckets]: state.map<number, number[]>(was), [seen]: state.value<unknown>(evolved(version, 'seen')) } }
+      const held = heldIn(version)
+      const done = passedOn(rows, version).keyBy((row) => row.key)
+        .process<object, Declared>(operatorIn(version, operator), options as unknown as { state: Declared }, {
+          *onRecord(row, { state: states, timer }) {
+            const kept = states[buckets] as MapState<number, number[]>
             const start = Math.floor(row.at / size) * size
             kept.set(start, [...(kept.get(start) ?? []), row.id])
             timer.at(start + size + shift)
-            yield { b: name, key: row.key, nth: seen.update((n) => (n ?? 0) + 1) }
+            const counted = (states[seen] as ValueState<unknown>).update((n) => held.of((n === undefined ? 0 : held.read(n)) + 1))
+            yield { b: name, key: row.key, nth: held.read(counted) }
           },
-          *onTimer(time, { key, state: { buckets: kept } }) {
+          *onTimer(time, { key, state: states }) {
+            const kept = states[buckets] as MapState<number, number[]>
             const start = time.getTime() - size - shift
             const ids = kept.get(start)
             if (ids === undefined) throw new Error('a timer fired twice')
@@ -68,7 +79,7 @@ function processBranch(random: Prng, name: string): Branch {
             yield { b: name, key, start, ids: ids.toSorted((a, b) => a - b).join(' ') }
           },
         })
-        .to(`${name}-out`, files({ path }))
+      write(renamed(done, version, operator), `${name}-out`, files({ path }), version)
     },
     lines(rows, moment) {
       const watermark = moment.watermark(operator)
@@ -117,29 +128,34 @@ function waitingBranch(random: Prng, name: string): Branch {
   const path = `/out/${name}`
   const operator = `${name}-wait`
   const endMs = BEGIN_MS + 1e9
-  const waitingAt = (moment: Moment): Map<number, readonly number[]> =>
-    new Map(moment.entries(operator, 'waiting').map(({ key, value }) => [key as number, value as readonly number[]]))
+  const waitingAt = (moment: Moment): Map<number, readonly number[]> => new Map(moment.entries(operator, 'waiting')
+    .map(({ key, value }) => [key as number, (value as readonly unknown[]).map((item) => heldIn(moment.version).read(item))]))
   return {
     plan: { kind: 'waiting', delayMs },
     directories: [path],
-    build(rows, bite) {
-      const options = { state: { waiting: state.list<number>(), told: state.value<number>() } }
-      rows.keyBy((row) => row.key)
-        .process<object, typeof options.state>(operator, options, {
-          onRecord(row, { state: { waiting }, timer, processingTime }) {
+    build(rows, bite, version) {
+      const [waits, tells] = [stateIn(version, 'waiting'), stateIn(version, 'told')] as [string, string]
+      const options = { state: { [waits]: state.list<unknown>(evolved(version, 'waiting')), [tells]: state.value<unknown>(evolved(version, 'told')) } }
+      const held = heldIn(version)
+      const done = passedOn(rows, version).keyBy((row) => row.key)
+        .process<object, Declared>(operatorIn(version, operator), options as unknown as { state: Declared }, {
+          onRecord(row, { state: states, timer, processingTime }) {
+            const waiting = states[waits] as ListState<unknown>
             if (waiting.length === 0) timer.atProcessingTime(processingTime + delayMs)
-            waiting.push(row.id)
+            waiting.push(held.of(row.id))
             timer.at(endMs)
             bite(row.id)
           },
-          *onTimer(_time, { key, state: { waiting, told } }) {
+          *onTimer(_time, { key, state: states }) {
+            const waiting = states[waits] as ListState<unknown>
             const ids = waiting.get()
             waiting.clear()
-            told.update((n) => (n ?? 0) + ids.length)
-            for (const id of ids) yield { b: name, key, id }
+            const told = states[tells] as ValueState<unknown>
+            told.update((n) => held.of((n === undefined ? 0 : held.read(n)) + ids.length))
+            for (const id of ids) yield { b: name, key, id: held.read(id) }
           },
         })
-        .to(`${name}-out`, files({ path }))
+      write(renamed(done, version, operator), `${name}-out`, files({ path }), version)
     },
     lines(rows, moment) {
       const waiting = new Set([...waitingAt(moment).values()].flat())
@@ -147,7 +163,7 @@ function waitingBranch(random: Prng, name: string): Branch {
     },
     checkState(rows, moment) {
       const waiting = waitingAt(moment)
-      const told = new Map(moment.entries(operator, 'told').map(({ key, value }) => [key, value as number]))
+      const told = new Map(moment.entries(operator, 'told').map(({ key, value }) => [key, heldIn(moment.version).read(value)]))
       const clock = moment.entries(operator, 'timers/processing').map(({ key }) => key as number)
       const timers = countKeys(clock)
       const atEnd = new Bag()
@@ -177,16 +193,17 @@ function rollingBranch(_random: Prng, name: string): Branch {
   return {
     plan: { kind: 'rolling' },
     directories: [path],
-    build(rows, bite) {
+    build(rows, bite, version) {
+      const held = heldIn(version)
       const wanted = (row: Row): boolean => {
         bite(row.id)
         return row.value % 3 !== 0
       }
-      rows.filter(wanted)
+      const reduced = passedOn(rows, version).filter(wanted)
         .keyBy((row) => row.id % MANY_KEYS)
-        .reduce(operator, () => 0, (value) => value + 1)
-        .map(({ key, value }) => ({ b: name, key, value }))
-        .to(`${name}-out`, files({ path, partMaxBytes: 300 }))
+        .reduce<unknown>(operatorIn(version, operator), () => held.of(0), (value) => held.of(held.read(value) + 1), evolved(version))
+      const lines = renamed(reduced, version, operator).map(({ key, value }) => ({ b: name, key, value: held.read(value) }))
+      write(lines, `${name}-out`, files({ path, partMaxBytes: 300 }), version)
     },
     lines: (rows) => [...countKeys(keysOf(rows))].flatMap(([key, n]) =>
       Array.from({ length: n }, (_, i) => ({ b: name, key, value: i + 1 }))),
@@ -201,12 +218,13 @@ function flatBranch(random: Prng, name: string): Branch {
   return {
     plan: { kind: 'flat', rebalanced },
     directories: [path],
-    build(rows, bite) {
+    build(rows, bite, version) {
       const spread = rebalanced ? rows.rebalance() : rows
-      spread.flatMap(function* (row) {
+      const lines = passedOn(spread, version).flatMap(function* (row) {
         for (let copy = 0; copy < row.id % 3; copy++) yield { b: name, id: row.id, copy }
         bite(row.id)
-      }).to(`${name}-out`, files({ path, partMaxBytes: 500 }))
+      })
+      write(lines, `${name}-out`, files({ path, partMaxBytes: 500 }), version)
     },
     lines: (rows) => rows.flatMap((row) =>
       Array.from({ length: row.id % 3 }, (_, copy) => ({ b: name, id: row.id, copy }))),

@@ -12,80 +12,103 @@
  *   CX-5  A checkpoint whose barriers overtook something is cut at another moment in each subtask, so CX-1 to
  *         3 are put off to the next that is not: what was restored of it must have come to the same. Of itself
  *         it says that each record in flight to an operator was read, and is there once.
+ *   CX-6  What has left a part of the job took its state with it, for good: from then on the part is judged when all
+ *         have left, by its output. Sources may leave: they keep no state by key.
  */
 import { MIN_TIMESTAMP } from '../../base/time.ts'
-import { END, type Branch, type Moment } from './branch.ts'
+import { DECLARED, END, type Branch, type Moment } from './branch.ts'
 import type { Cut } from './cut.ts'
 import type { Gate } from './gate.ts'
 import { givenOf, prefixOf, type Input, type Row } from './inputs.ts'
-import { addLines, compareLines, CoveredLines, type Lines, type Part } from './output.ts'
+import { addLines, compareLines, CoveredLines, type Lines, type Part as OutputPart } from './output.ts'
 import type { SimulatedDisk } from './storage.ts'
+import { operatorIn, stateIn, versionOf, type Version } from './versions.ts'
+
+/** Inputs and what reads them: nothing leads from one part of a job to another. */
+export interface Part {
+  /** What the names of its vertices and output files begin with, and no others. */
+  readonly names: RegExp
+  readonly inputs: readonly Input[]
+  readonly branches: readonly Branch[]
+}
 
 export class CutCheck {
-  readonly #inputs: readonly Input[]
-  readonly #branches: readonly Branch[]
+  readonly #parts: readonly Part[]
   readonly #gate: Gate
-  readonly #covered: CoveredLines
+  /** By part. */
+  readonly #covered: readonly CoveredLines[]
+  readonly #left: Left[]
+  /** The same as each checkpoint found it. */
+  readonly #leftAt = new Map<number, readonly Left[]>()
   #checked = 0
   /** Records that the newest of them has read. */
   read = 0
 
-  constructor(inputs: readonly Input[], branches: readonly Branch[], gate: Gate) {
-    this.#inputs = inputs
-    this.#branches = branches
+  constructor(parts: readonly Part[], gate: Gate) {
+    this.#parts = parts
     this.#gate = gate
-    this.#covered = new CoveredLines(branches.flatMap(({ directories }) => directories))
+    this.#left = parts.map(() => 'nobody')
+    this.#covered = parts.map(({ branches }) => new CoveredLines(branches.flatMap(({ directories }) => directories)))
   }
 
   /** What is wrong; undefined: nothing. A number that is complete names one checkpoint for ever. */
   check(cut: Cut, disk: SimulatedDisk): string | undefined {
     if (cut.manifest.checkpoint === this.#checked) return undefined
     this.#checked = cut.manifest.checkpoint
-    const rows = this.#rowsRead(cut)
-    this.read = rows.length
-    const moment: Moment = {
-      watermark: (operator) => this.#watermark(cut, operator),
-      entries: (operator, name) => cut.entries(operator, name),
+    this.#gate.checkpoints += 1
+    const rows = this.#parts.map((part) => rowsRead(cut, part))
+    this.#pass(cut)
+    for (const [i, part] of this.#parts.entries()) {
+      if (this.#left[i] !== 'all') this.#left[i] = leaving(part, cut) ?? this.#left[i] ?? 'nobody'
     }
+    this.#leftAt.set(this.#checked, [...this.#left])
+    this.read = rows.flat().length
+    const moment = momentOf(cut)
     try {
-      if (cut.overtaken.length > 0) return this.#cover(cut, disk) ?? checkInFlight(cut, rows) ?? this.#checkEmitted(cut)
-      return this.#checkEmitted(cut) ?? this.#checkSilence() ?? this.#checkState(rows, moment) ?? this.#checkOutput(rows, moment, cut, disk)
+      if (cut.overtaken.length > 0) return this.#cover(cut, disk) ?? checkInFlight(cut, rows.flat()) ?? this.#checkEmitted(cut)
+      return this.#checkEmitted(cut) ?? this.#checkSilence() ?? this.#checkState(rows, moment, this.#left) ?? this.#checkOutput(rows, moment, cut, disk)
     } catch (error) {
       if (error instanceof TornCut) return error.message
       throw error
     }
   }
 
-  #rowsRead(cut: Cut): Row[] {
+  /** CX-1 alone, of an aligned cut that may be older than the last one that was checked. */
+  checkAgain(cut: Cut): string | undefined {
+    try {
+      const rows = this.#parts.map((part) => rowsRead(cut, part))
+      return this.#checkState(rows, momentOf(cut), this.#leftAt.get(cut.manifest.checkpoint) ?? this.#left)
+    } catch (error) {
+      if (error instanceof TornCut) return error.message
+      throw error
+    }
+  }
+
+  /** Tells the gate how far the job has come. */
+  #pass(cut: Cut): void {
     const gate = this.#gate
-    gate.checkpoints += 1
-    const rows: Row[] = []
-    for (const input of this.#inputs) {
+    const version = versionIn(cut)
+    for (const input of this.#parts.flatMap(({ inputs }) => inputs)) {
       const { name, kind, splits } = input.plan
-      const unread = cut.unread(name)
-      for (const row of prefixOf(input, unread)) rows.push(row)
-      if (kind !== 'generator' || unread === undefined) continue
+      if (kind !== 'generator') continue
+      const unread = cut.unread(operatorIn(version, name))
+      if (unread === undefined) continue
       const left = new Map([...unread.values()].map(({ split, position }) => {
         const span = input.spanOf(split)
         return [span.first, givenOf(span, position)]
       }))
       for (let i = 0; i < splits; i++) gate.setDurable(name, i, left.get(i) ?? Number.POSITIVE_INFINITY)
     }
-    const { clock } = this.#branches[0] ?? {}
+    const { clock } = this.#parts[0]?.branches[0] ?? {}
     const { silence } = gate
-    if (clock !== undefined && silence !== undefined && leastWatermark(cut, clock) >= silence.fromMs) gate.wentOn = true
-    return rows
-  }
-
-  #watermark(cut: Cut, operator: string): number {
-    const watermarks = cut.list(operator, 'watermark') as readonly number[]
-    const [first = MIN_TIMESTAMP] = watermarks
-    if (watermarks.every((watermark) => watermark === first)) return first
-    throw new TornCut(`the subtasks of ${operator} have watermarks ${watermarks.join(', ')} in one cut`)
+    if (clock === undefined || silence === undefined) return
+    if (leastWatermark(cut, operatorIn(version, clock)) >= silence.fromMs) gate.wentOn = true
   }
 
   #checkEmitted(cut: Cut): string | undefined {
-    const emitted = this.#inputs.flatMap(({ plan }) => cut.list(plan.name, 'records') as readonly number[])
+    const version = versionIn(cut)
+    const emitted = this.#parts.flatMap(({ inputs }) => inputs)
+      .flatMap(({ plan }) => cut.list(operatorIn(version, plan.name), 'records') as readonly number[])
       .reduce((sum, n) => sum + n, 0)
     // A subtask that has left is in no later checkpoint, nor is its count.
     return emitted <= this.read ? undefined : `sources count ${emitted} records where positions say ${this.read}`
@@ -97,28 +120,80 @@ export class CutCheck {
     return `event time did not go on without split ${silence.split} of ${silence.source}, which was silent`
   }
 
-  #checkState(rows: readonly Row[], moment: Moment): string | undefined {
-    for (const branch of this.#branches) {
-      const wrong = branch.checkState?.(rows, moment)
-      if (wrong !== undefined) return wrong
+  #checkState(rows: readonly (readonly Row[])[], moment: Moment, left: readonly Left[]): string | undefined {
+    for (const [i, part] of this.#parts.entries()) {
+      if (left[i] !== 'nobody') continue
+      for (const branch of part.branches) {
+        const wrong = branch.checkState?.(rows[i] ?? [], moment)
+        if (wrong !== undefined) return wrong
+      }
     }
     return undefined
   }
 
   #cover(cut: Cut, disk: SimulatedDisk): string | undefined {
-    const missing = this.#covered.cover(disk, cut.committables as readonly Part[])
-    return missing === undefined ? undefined : `${missing}, which it names, is not there`
+    for (const [i, { names }] of this.#parts.entries()) {
+      const mine = (cut.committables as readonly OutputPart[]).filter(({ final }) => names.test(final))
+      const missing = this.#covered[i]?.cover(disk, mine)
+      if (missing !== undefined) return `${missing}, which it names, is not there`
+    }
+    return undefined
   }
 
-  #checkOutput(rows: readonly Row[], moment: Moment, cut: Cut, disk: SimulatedDisk): string | undefined {
+  #checkOutput(rows: readonly (readonly Row[])[], moment: Moment, cut: Cut, disk: SimulatedDisk): string | undefined {
     const missing = this.#cover(cut, disk)
     if (missing !== undefined) return missing
-    const expected = linesOf(this.#branches, rows, moment)
-    const { lost, duplicate, corrupt, examples } = compareLines(this.#covered.lines, expected)
-    if (lost + duplicate + corrupt === 0) return undefined
-    const which = examples.join('; ')
-    return `of the output it covers ${lost} lines are lost, ${duplicate} twice, ${corrupt} corrupt: ${which}`
+    for (const [i, part] of this.#parts.entries()) {
+      const left = this.#left[i]
+      if (left === 'some') continue
+      const expected = linesOf(part.branches, rows[i] ?? [], left === 'all' ? END : moment)
+      const { lost, duplicate, corrupt, examples } = compareLines(this.#covered[i]?.lines ?? new Map(), expected)
+      if (lost + duplicate + corrupt === 0) continue
+      const which = examples.join('; ')
+      return `of the output it covers ${lost} lines are lost, ${duplicate} twice, ${corrupt} corrupt: ${which}`
+    }
+    return undefined
   }
+}
+
+const versionIn = (cut: Cut): Version => versionOf(cut.manifest.engine)
+
+function rowsRead(cut: Cut, { inputs }: Part): Row[] {
+  const version = versionIn(cut)
+  return inputs.flatMap((input) => [...prefixOf(input, cut.unread(operatorIn(version, input.plan.name)))])
+}
+
+function momentOf(cut: Cut): Moment {
+  const version = versionIn(cut)
+  return {
+    version,
+    watermark: (operator) => oneWatermark(cut, operatorIn(version, operator)),
+    entries: (operator, name) => {
+      const isDeclared = DECLARED.has(name)
+      return cut.entries(operatorIn(version, operator), isDeclared ? stateIn(version, name) : name)
+    },
+  }
+}
+
+/** CX-3. */
+function oneWatermark(cut: Cut, operator: string): number {
+  const watermarks = cut.list(operator, 'watermark') as readonly number[]
+  const [first = MIN_TIMESTAMP] = watermarks
+  if (watermarks.every((watermark) => watermark === first)) return first
+  throw new TornCut(`the subtasks of ${operator} have watermarks ${watermarks.join(', ')} in one cut`)
+}
+
+/** How many subtasks of a part had left before a cut; some: not those of sources alone. */
+type Left = 'nobody' | 'some' | 'all'
+
+/** CX-6; undefined: as many as before. */
+function leaving({ names }: Part, { manifest }: Cut): Exclude<Left, 'nobody'> | undefined {
+  const mine = manifest.vertices.filter(({ name }) => names.test(name))
+  const gone = mine.filter(({ index }) => manifest.finishedVertices.includes(index))
+  if (mine.length > 0 && gone.length === mine.length) return 'all'
+  const some = mine.filter(({ operators }) => operators.every(({ kind }) => kind !== 'source'))
+    .some(({ index }) => manifest.finishedSubtasks.some(({ vertex }) => vertex === index))
+  return some ? 'some' : undefined
 }
 
 function leastWatermark(cut: Cut, operator: string): number {

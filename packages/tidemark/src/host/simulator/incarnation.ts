@@ -1,32 +1,42 @@
 /**
- * One simulated process: the real supervisor, deployment and subtasks over simulated ports.
+ * One simulated process: simulated ports, and over them a host, which another one follows when the parallelism of the
+ * running job is changed (host/live-rescale.ts).
  *
- * Wires them exactly as host/in-process.ts does. Owned by the simulator, which steps it and, to let it
+ * Owned by the simulator, which steps it and, to let it
  * die, simply never steps it again: nothing of it is closed or cancelled.
  */
 import type { StreamError } from '../../base/errors.ts'
 import type { CheckpointId } from '../../base/ids.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
-import type { FromSubtask, SubtaskId, ToSubtask } from '../../base/protocol.ts'
+import type { ToSubtask } from '../../base/protocol.ts'
+import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
-import type { Deployed } from '../../job/job-attempt.ts'
-import { JobSupervisor, type JobEnd } from '../../job/job-supervisor.ts'
+import type { JobGraph } from '../../graph/job-graph.ts'
+import type { JobEnd } from '../../job/job-supervisor.ts'
+import type { StopRequest } from '../../job/stop.ts'
 import type { Subtask } from '../../task/subtask.ts'
-import { Deployment } from '../deployment.ts'
-import { CheckedChannel, type BrokenLaw } from './checked-channel.ts'
+import { RescalableHost, type RescaleOutcome } from '../live-rescale.ts'
+import type { BrokenLaw } from './checked-channel.ts'
 import { Scheduler } from './scheduler.ts'
+import { SimulatedHost } from './simulated-host.ts'
 import type { OperationInfo, Schedule, SimulatedDisk, SimulatedStorage } from './storage.ts'
 import type { Trace } from './trace.ts'
-import { WorkerThreads } from './worker-threads.ts'
+import type { WorkerThreads } from './worker-threads.ts'
+import { engineOf, type Version } from './versions.ts'
 import type { ProcessPlan, World } from './world.ts'
 
+/** The first state directory of a job. */
 export const STATE = '/state/job'
 
 export interface IncarnationInit {
   readonly world: World
   readonly disk: SimulatedDisk
   readonly process: ProcessPlan
+  readonly version: Version
+  readonly directory: string
+  /** Where the directory is to begin, if elsewhere; whether it makes that its own. */
+  readonly begin: { readonly from: string; readonly claim: boolean } | undefined
   /** Threads that share the subtasks; 1: none of its own. */
   readonly workers: number
   readonly random: Prng
@@ -37,12 +47,18 @@ export interface IncarnationInit {
   delayMs(info: OperationInfo): number
   onProbe(step: string): void
   onCheckpoint(id: CheckpointId, finished: boolean): void
+  /** It has opened its directory. */
+  onOpened(): void
   /** An attempt goes on from this checkpoint. */
   onRestore(id: CheckpointId): void
   onBrokenLaw(law: BrokenLaw): void
   /** When a message arrives, besides in order: it is sent once for each number, so much later. */
   delivery(message: ToSubtask): readonly number[]
   onRestart(error: StreamError): void
+  /** These vertices are started again while the others go on. */
+  onPartAgain(vertices: ReadonlySet<number>): void
+  /** A host has come to its end. One that follows it claims a term, which a process that was given up is not let. */
+  onLeft(): void
 }
 
 export class Incarnation {
@@ -51,13 +67,15 @@ export class Incarnation {
   readonly #mounts: SimulatedStorage[] = []
   /** Those that ended with their thread alone. */
   readonly #lost = new Set<SimulatedStorage>()
-  readonly #supervisor: JobSupervisor
+  readonly #host: RescalableHost
   #subtasks: () => readonly Subtask[] = () => []
   #workers: WorkerThreads | undefined
   #end: JobEnd | undefined
+  /** An attempt is deployed. */
+  #running = false
 
   constructor(init: IncarnationInit) {
-    const { world, disk, process, random, trace } = init
+    const { world, disk, process, random, trace, directory, begin } = init
     const scheduler = new Scheduler(random.fork(), process.policy, init.nowMs)
     this.scheduler = scheduler
     scheduler.onChoice = (kind, label) => trace.note(kind, label)
@@ -82,75 +100,75 @@ export class Incarnation {
       log: (level, message) => trace.note(level, message),
       probe: (step) => init.onProbe(step),
     }
-    const graph = toJobGraph(world.graph, { parallelism: process.parallelism })
-    this.#supervisor = new JobSupervisor({
-      graph, ports, directory: STATE, engine: 'simulator', pid: init.number, host: 'simulator', fresh: false,
-      onStarted: (opened) => trace.note('epoch', opened.epoch),
-      onCheckpoint: ({ id, finished }) => {
-        trace.note('complete', id)
-        init.onCheckpoint(id, finished)
-      },
-      onCheckpointFailed: (id, reason) => trace.note('abort', `${id} ${reason}`),
-      onRestart: ({ error }) => {
-        trace.note('restart', error.message)
-        init.onRestart(error)
-      },
-      onEnd: (end) => {
-        trace.note('end', end.kind)
-        this.#end = end
-      },
-      deploy: ({ opened, restored, files, fromSubtask, fence }) => {
-        if (opened.restore !== undefined) init.onRestore(opened.restore.checkpoint)
-        const shared = {
-          graph, ports, options: process.options,
-          fromSubtask: (id: SubtaskId, message: FromSubtask) => {
-            trace.note('from', `${id.vertex}/${id.subtask} ${message.kind}`)
-            fromSubtask(id, message)
-          },
-          newChannel: (sender: string, capacity: number) =>
-            new CheckedChannel(sender, {
-              capacity, batchRecords: process.options.batchRecords,
-              recordsAStep: world.recordsAStep(process, sender), recordsHeld: world.recordsHeld,
-              step: () => scheduler.steps,
-              report: (law) => {
-                init.onBrokenLaw(law)
-                throw law
-              },
-            }),
-        }
-        const send = (deployed: Pick<Deployed, 'send'>): Deployed['send'] => (to, message) => {
-          trace.note('to', `${to.vertex}/${to.subtask} ${message.kind}`)
-          for (const delayMs of init.delivery(message)) {
-            if (delayMs === 0) deployed.send(to, message)
-            else scheduler.after(delayMs, () => deployed.send(to, message))
-          }
-        }
-        if (init.workers > 1) {
-          const { workers } = init
-          const threads = new WorkerThreads({ ...shared, workers, directory: STATE, deploy: { opened, restored }, mount })
-          this.#workers = threads
-          this.#subtasks = () => threads.subtasks
-          return {
-            start: () => threads.start(), send: send(threads), cancel: () => threads.cancel(),
-            seal: (id) => threads.seal(id), discard: (id) => threads.discard(id),
-          }
-        }
-        const deployment = new Deployment({
-          ...shared, jobId: opened.jobId, epoch: opened.epoch,
-          segments: files, restoredCheckpoint: restored.checkpoint, fence,
-          restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
-          print: () => {},
-          awake: () => {},
-        })
-        const { subtasks } = deployment
-        this.#subtasks = () => subtasks
-        return { start: () => deployment.start(), send: send(deployment), cancel: () => deployment.cancel() }
+    const graphAt = (parallelism: number): JobGraph => toJobGraph(world.graphOf(init.version), { parallelism })
+    const { log, probe, storage } = ports
+    this.#host = new RescalableHost({
+      graphAt,
+      onRescaled: ({ from: before, to, epoch }) => trace.note('rescaled', `from ${before} to ${to}, epoch ${epoch}`),
+      make: (host) => new SimulatedHost({
+        world, process, trace, host, ports, scheduler, mount, number: init.number,
+        workers: Math.min(init.workers, host.graph.parallelism),
+        onRestore: (id) => init.onRestore(id),
+        onBrokenLaw: (law) => init.onBrokenLaw(law),
+        delivery: (message) => init.delivery(message),
+        onPartAgain: (vertices) => init.onPartAgain(vertices),
+        onDeployed: (subtasks, workers) => {
+          this.#subtasks = subtasks
+          this.#workers = workers
+          this.#running = true
+        },
+        onLeft: () => {
+          this.#onLeft()
+          init.onLeft()
+        },
+      }),
+      host: {
+        graph: graphAt(process.parallelism), storage, directory, engine: engineOf(init.version), fresh: false, log, probe,
+        ...(begin === undefined ? {} : begin),
+        print: () => {},
+        onStarted: (opened) => {
+          trace.note('epoch', opened.epoch)
+          init.onOpened()
+        },
+        onCheckpoint: ({ id, finished }) => {
+          trace.note('complete', id)
+          init.onCheckpoint(id, finished)
+        },
+        onCheckpointFailed: (id, reason) => trace.note('abort', `${id} ${reason}`),
+        onRestart: ({ error, operators }) => {
+          trace.note('restart', error.message)
+          // What has not failed goes on.
+          if (operators === undefined) this.#running = false
+          init.onRestart(error)
+        },
+        onEnd: (end) => {
+          trace.note('end', end.kind)
+          this.#end = end
+        },
+        onBroken: (error) => {
+          throw error
+        },
       },
     })
   }
 
+  /** A host has come to its end; another one may follow it in this process. */
+  #onLeft(): void {
+    this.#running = false
+    this.#workers = undefined
+    this.#subtasks = () => []
+  }
+
+  get parallelism(): number {
+    return this.#host.parallelism
+  }
+
   get end(): JobEnd | undefined {
     return this.#end
+  }
+
+  get running(): boolean {
+    return this.#running
   }
 
   /** False: it was killed, or died in the middle of an operation. */
@@ -170,7 +188,19 @@ export class Incarnation {
   }
 
   start(): void {
-    this.#supervisor.start()
+    this.#host.start()
+  }
+
+  savepoint(path: string, done: (outcome: SavepointOutcome) => void): void {
+    this.#host.savepoint(path, done)
+  }
+
+  stop(request: StopRequest): void {
+    this.#host.stop(request)
+  }
+
+  rescale(to: number, done: (outcome: RescaleOutcome) => void): void {
+    this.#host.rescale(to, done)
   }
 
   /** False if nothing is left that could ever happen. */

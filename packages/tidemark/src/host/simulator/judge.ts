@@ -23,7 +23,7 @@ export interface Circumstances {
 
 export function isExplained(error: StreamError, faults: Faults, { flipped, rivalClaim, lost }: Circumstances): boolean {
   const failing = faults.ioErrorOneIn > 0 || faults.commitFailsOneIn > 0
-  if (failing && isStorage(error)) return true
+  if (failing && isStorageError(error)) return true
   if (faults.poison.length > 0 && error.message.includes(POISONED)) return true
   const slow = faults.slowSyncMs > 0 || faults.hangOneIn > 0
   if (error.code === 'E041' && (failing || slow)) return true
@@ -38,7 +38,7 @@ const isTaken = (cause: unknown): boolean => cause instanceof Error && cause.mes
 export const isDamage = (error: StreamError): boolean => error.kind === 'corrupt' || DAMAGED.includes(error.code)
 
 /** An injected error of storage, or one that was caused by it. */
-function isStorage(error: StreamError): boolean {
+export function isStorageError(error: StreamError): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (isStreamError(cause) && STORAGE.includes(cause.code)) return true
   }

@@ -9,8 +9,9 @@ import { sliding, tumbling } from '../../api/windows.ts'
 import { MIN_TIMESTAMP } from '../../base/time.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
-import { Bag, floor, type Branch, type Moment } from './branch.ts'
+import { Bag, floor, write, type Branch, type Moment } from './branch.ts'
 import type { Row } from './inputs.ts'
+import { operatorIn, passedOn, renamed } from './versions.ts'
 import { checkPanes, differsFromWindows } from './window-branches.ts'
 
 interface Read {
@@ -74,21 +75,22 @@ export function lateBranch(random: Prng, name: string): Branch {
     plan: { kind: 'late', size, slide, lateness },
     directories: [path, late],
     clock: window,
-    build(rows, bite) {
+    build(rows, bite, version) {
       const value = (row: Row): number => {
         bite(row.id)
         return row.value
       }
       const windows = size === slide ? tumbling(size) : sliding(size, { every: slide })
-      const windowed = rows.keyBy((row) => row.key).window(window, windows, { lateness })
+      const windowed = passedOn(rows, version).keyBy((row) => row.key)
+        .window(operatorIn(version, window), windows, { lateness })
         .aggregate({ n: count(), sum: sum(value, { integers: true }) })
-      windowed.map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
-        .to(`${name}-out`, files({ path }))
-      windowed.late
-        .map(({ key, record, eventTime, lateByMs }) => ({
-          b: name, late: record.id, key, at: eventTime.getTime(), lateByMs,
-        }))
-        .to(`${name}-late`, files({ path: late }))
+      const lines = renamed(windowed, version, window)
+        .map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
+      write(lines, `${name}-out`, files({ path }), version)
+      const tooLate = windowed.late.map(({ key, record, eventTime, lateByMs }) => ({
+        b: name, late: record.id, key, at: eventTime.getTime(), lateByMs,
+      }))
+      write(tooLate, `${name}-late`, files({ path: late }), version)
     },
     lines: (rows, moment) => read(rows, moment.watermark(window)).spoken,
     checkState(rows, moment: Moment) {

@@ -55,7 +55,7 @@ export function drawProtocolWorld(seed: number): World {
     checkpoint, restart,
   }
   return {
-    kind: 'protocol', seed, graph, records, poison, random, maxParallelism, limits: LIMITS,
+    kind: 'protocol', seed, graphOf: () => graph, records, poison, random, maxParallelism, limits: LIMITS,
     plan: { counting: plan, checkpoint, restart, faults },
     faults, files: [], directories: [],
     drawProcess: (fork) => drawProtocolProcess(fork, maxParallelism),
@@ -65,6 +65,7 @@ export function drawProtocolWorld(seed: number): World {
     outputSize: () => ({ lines: ledger.entries.size, staged: 0 }),
     committableId: (committable) => (committable as Entry).id,
     checkCut: (cut) => checkSums(cut, plan, ledger),
+    checkAgain: () => undefined,
     reached: () => ({ records, checkpoints: 0, threw: false }),
     onCompleted: () => {},
     onVisible: (tell) => {

@@ -19,6 +19,8 @@ export type Violation =
   | { readonly kind: 'unreadable-checkpoint'; readonly what: string }
   | { readonly kind: 'checkpoint-went-back'; readonly checkpoint: number; readonly after: number }
   | { readonly kind: 'broken-law'; readonly what: string }
+  /** A savepoint that is none, or not what it should be; a cleaning that took too much, or left something. */
+  | { readonly kind: 'broken-story'; readonly what: string }
 
 export interface SimulationResult {
   readonly seed: number
@@ -37,6 +39,18 @@ export interface SimulationResult {
   readonly increments: number
   /** Worker threads that died in a process that went on. */
   readonly workerDeaths: number
+  /** Savepoints that were taken, and state directories that were begun from one or from another directory. */
+  readonly savepoints: number
+  readonly begun: number
+  /** First checkpoints of a later version of the job that went on from one of an earlier. */
+  readonly evolutions: number
+  /** Commands that cleaned the state directory, those that were killed on the way included. */
+  readonly cleanings: number
+  /** Running jobs that went over to another parallelism; attempts that went on from a checkpoint of another one. */
+  readonly rescales: number
+  readonly moves: number
+  /** Parts of a job that were started again while the rest went on. */
+  readonly partRestarts: number
   /** Named steps reached, and how often. */
   readonly reached: ReadonlyMap<string, number>
   readonly plan: Readonly<Record<string, unknown>>

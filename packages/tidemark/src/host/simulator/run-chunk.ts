@@ -27,6 +27,13 @@ export interface Sums {
   replayed: number
   increments: number
   workerDeaths: number
+  savepoints: number
+  begun: number
+  evolutions: number
+  cleanings: number
+  rescales: number
+  moves: number
+  partRestarts: number
   /** Seeds with at least one crash and one completed checkpoint. */
   crashedAndCompleted: number
   /** Named steps, counted ones under their name with k. */
@@ -38,12 +45,14 @@ export interface Sums {
 
 const COUNTS = [
   'steps', 'processes', 'crashes', 'checkpoints', 'restarts', 'records', 'overtaken', 'replayed',
-  'increments', 'workerDeaths',
+  'increments', 'workerDeaths', 'savepoints', 'begun', 'evolutions', 'cleanings',
+  'rescales', 'moves', 'partRestarts',
 ] as const
 
 export const emptySums = (): Sums => ({
   seeds: 0, steps: 0, processes: 0, crashes: 0, checkpoints: 0, restarts: 0, records: 0, overtaken: 0, replayed: 0,
-  increments: 0, workerDeaths: 0, crashedAndCompleted: 0, reached: {}, failures: [], shapeless: [],
+  increments: 0, workerDeaths: 0, savepoints: 0, begun: 0, evolutions: 0, cleanings: 0, rescales: 0, moves: 0,
+  partRestarts: 0, crashedAndCompleted: 0, reached: {}, failures: [], shapeless: [],
 })
 
 export const RUN: Readonly<Record<SeedKind, (seed: number) => SimulationResult>> = {

@@ -9,21 +9,23 @@
  *   SM-2  A dying process does nothing any more: no handler of it runs, its operations never end.
  *   SM-3  Errors that no fault explains are violations, also if the job recovers from them.
  */
-import type { StreamError } from '../../base/errors.ts'
-import type { CheckpointId, Epoch } from '../../base/ids.ts'
+import { isStreamError, type StreamError } from '../../base/errors.ts'
+import type { CheckpointId } from '../../base/ids.ts'
 import { Prng } from '../../base/prng.ts'
 import type { ToSubtask } from '../../base/protocol.ts'
-import { epochsDirectory, manifestFile } from '../../checkpoint/layout.ts'
+import { parseEpochFile } from '../../checkpoint/layout.ts'
 import { stepName } from '../failpoints.ts'
-import { notDurable, readCut, unreadableCheckpoint } from './cut.ts'
+import { Examiner } from './examiner.ts'
 import { drawWorkers, ERRNOS, type Crash } from './faults.ts'
-import { Incarnation, STATE } from './incarnation.ts'
-import { SimulatedDirectory, SimulatedFile } from './inodes.ts'
+import { Flips } from './flips.ts'
+import { Incarnation } from './incarnation.ts'
 import { describeError, isDamage, isExplained } from './judge.ts'
+import { Parallelisms } from './parallelisms.ts'
 import { drawProtocolWorld } from './protocol-world.ts'
 import type { SimulationOptions, SimulationResult, Violation } from './result.ts'
 import { lacking } from './shape.ts'
-import { filesBelow, OK, SimulatedDisk, type Fate, type OperationInfo } from './storage.ts'
+import { OK, SimulatedDisk, type Fate, type OperationInfo } from './storage.ts'
+import { Story } from './story.ts'
 import { Trace } from './trace.ts'
 import { drawWorld, type World } from './world.ts'
 import { writeInputs } from './write-inputs.ts'
@@ -38,8 +40,6 @@ const ZOMBIE_STEPS = 400
 const NOW: readonly number[] = [0]
 /** Steps, on average, after which a thread of a process that has some is lost. */
 const LOST_ONE_IN = 400
-/** Whoever links a name here has claimed an epoch. */
-const EPOCH = new RegExp(`^${epochsDirectory(STATE)}/\\d+[.]json$`)
 
 /** A whole job: windows, timers, files. */
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
@@ -57,28 +57,21 @@ class Simulation {
   readonly #disk = new SimulatedDisk()
   readonly #random: Prng
   readonly #crashes: Crash[]
-  /** Committables that a durable checkpoint covers. */
-  readonly #covered = new Set<string>()
-  /** Manifests that were found right; after a power cut there are others in their place. */
-  readonly #examined = new WeakSet<SimulatedFile>()
-  /** Said to be complete, or gone on from. */
-  readonly #complete = new Map<CheckpointId, Epoch>()
-  /** Those that hold what a barrier overtook. */
-  readonly #inFlight = new Set<CheckpointId>()
+  readonly #examiner: Examiner
+  readonly #flips: Flips
+  readonly #story: Story
   #steps = 0
   #nowMs = 1000
   #processes = 0
   #crashed = 0
   #checkpoints = 0
   #restarts = 0
-  #overtaken = 0
   #replayed = 0
-  #increments = 0
   #workerDeaths = 0
+  #partRestarts = 0
   /** Drawn apart: what happens to threads changes nothing else. */
   readonly #ofWorkers: Prng
-  #leastParallelism = Number.POSITIVE_INFINITY
-  #mostParallelism = 0
+  readonly #parallelisms = new Parallelisms()
   /** Kinds of fault that happened. */
   readonly #kinds = new Set<string>()
   #healed = false
@@ -94,7 +87,6 @@ class Simulation {
   #rivals = false
   /** An epoch was claimed while this process and one that was given up were both at work. */
   #rivalClaim = false
-  #flip: { readonly file: SimulatedFile; readonly bit: number } | undefined
   #violation: Violation | undefined
 
   constructor(world: World, trace: Trace) {
@@ -103,11 +95,17 @@ class Simulation {
     this.#random = this.#world.random.fork()
     this.#ofWorkers = new Prng(world.seed ^ 0x776f726b)
     this.#crashes = [...this.#world.faults.crashes]
+    const violate = (violation: Violation): void => this.#violate(violation)
+    this.#flips = new Flips(this.#disk, this.#random)
+    this.#examiner = new Examiner(world, this.#disk, violate)
+    this.#story = new Story({
+      world, disk: this.#disk, trace, examiner: this.#examiner, violate, explained: (error) => this.#isExplained(error),
+    })
     trace.where = () =>
       `${String(this.#steps).padStart(6)} #${this.#processes} ${this.#incarnation?.scheduler.monotonicMs() ?? 0} ms`
     writeInputs(this.#disk, world.files)
     this.#disk.onOperation = (info) => this.#fate(info)
-    world.onVisible((id) => this.#onVisible(id))
+    world.onVisible((id) => this.#examiner.onVisible(id))
   }
 
   run(): SimulationResult {
@@ -116,20 +114,22 @@ class Simulation {
     } catch (error) {
       this.#violate({ kind: 'unexpected-error', error: describeError(error) })
     }
-    const { plan, seed, records, kind, graph } = this.#world
+    const { plan, seed, records, kind } = this.#world
+    const { savepoints, begun, evolutions, cleanings, rescales } = this.#story
+    const { overtaken, increments } = this.#examiner
     const reached = this.#world.reached()
     if (reached.threw) this.#kinds.add('user function')
     const shape = {
-      operators: graph.operators.length, parallelism: this.#mostParallelism, records: reached.records,
+      operators: this.#world.graphOf(1).operators.length, parallelism: this.#parallelisms.most, records: reached.records,
       checkpoints: reached.checkpoints, crashes: this.#crashed, faults: [...this.#kinds],
     }
     return {
       shape, lacks: kind === 'full' ? lacking(shape) : [],
       seed, plan, records, violation: this.#violation, hash: this.#trace.hash, steps: this.#steps,
       processes: this.#processes, crashes: this.#crashed, checkpoints: this.#checkpoints, restarts: this.#restarts,
-      overtaken: this.#overtaken, replayed: this.#replayed, increments: this.#increments,
-      workerDeaths: this.#workerDeaths,
-      leastParallelism: this.#leastParallelism, reached: this.#trace.reached, trace: this.#trace.lines,
+      overtaken, replayed: this.#replayed, increments, workerDeaths: this.#workerDeaths,
+      savepoints, begun, evolutions, cleanings, rescales, moves: this.#parallelisms.moves, partRestarts: this.#partRestarts,
+      leastParallelism: this.#parallelisms.least, reached: this.#trace.reached, trace: this.#trace.lines,
     }
   }
 
@@ -142,6 +142,7 @@ class Simulation {
         this.#violate({ kind: 'not-finished', why: `it was started ${this.#processes} times` })
         return
       }
+      this.#story.between({ zombie: this.#zombie !== undefined, flipped: this.#flips.flipped, healed: this.#healed })
     }
     this.#heal()
     // A removal of the last minute may have failed; the next start, without faults, has to repeat it.
@@ -153,6 +154,7 @@ class Simulation {
       this.#check('staged files may be there')
     }
     if (this.#often(8)) this.#startAgain()
+    if (this.#violation === undefined) this.#story.end()
   }
 
   /** Of the small worlds one in `n` is enough: the rest begin anew sooner. */
@@ -179,31 +181,40 @@ class Simulation {
     } else this.#check()
   }
 
-  #runProcess(): 'finished' | 'already-finished' | 'died' | 'failed' {
+  #runProcess(): 'finished' | 'already-finished' | 'died' | 'failed' | 'stopped' {
     this.#processes += 1
     this.#rivalClaim = false
     this.#nextAim()
+    const story = this.#story
+    story.next()
+    const { version, directory, start: begin } = story
+    this.#examiner.moveTo(directory)
     const random = this.#random.fork()
     const process = this.#world.drawProcess(random)
-    this.#leastParallelism = Math.min(this.#leastParallelism, process.parallelism)
+    this.#parallelisms.onStarted(process.parallelism)
     this.#trace.note('process', JSON.stringify(process))
     let newest = 0
     const incarnation: Incarnation = new Incarnation({
-      world: this.#world, disk: this.#disk, trace: this.#trace, process, random,
+      world: this.#world, disk: this.#disk, trace: this.#trace, process, random, version, directory, begin,
       workers: drawWorkers(this.#ofWorkers, process.parallelism),
       number: this.#processes, nowMs: this.#nowMs,
       delayMs: (info) => this.#delayMs(info),
       delivery: (message) => this.#delivery(message),
       onProbe: (step) => this.#onProbe(step, incarnation),
+      onOpened: () => {
+        if (incarnation === this.#incarnation) story.onOpened()
+      },
       onRestore: (id) => {
         newest = id
         this.#examine(id)
-        if (this.#inFlight.has(id)) this.#replayed += 1
+        if (this.#examiner.hasInFlight(id)) this.#replayed += 1
+        this.#parallelisms.onRestored(incarnation.parallelism)
       },
       onCheckpoint: (id, finished) => {
         this.#checkpoints += 1
-        this.#mostParallelism = Math.max(this.#mostParallelism, process.parallelism)
-        this.#world.onCompleted(process.parallelism)
+        const { parallelism } = incarnation
+        this.#parallelisms.onCompleted(parallelism)
+        this.#world.onCompleted(parallelism)
         if (id <= newest) this.#violate({ kind: 'checkpoint-went-back', checkpoint: id, after: newest })
         newest = id
         this.#examine(id)
@@ -211,6 +222,12 @@ class Simulation {
       },
       onBrokenLaw: (law) => this.#violate({ kind: 'broken-law', what: law.message }),
       onRestart: (error) => this.#onRestart(error, incarnation),
+      onPartAgain: () => {
+        this.#partRestarts += 1
+      },
+      onLeft: () => {
+        if (incarnation !== this.#incarnation) incarnation.kill()
+      },
     })
     this.#incarnation = incarnation
     if (this.#healed) incarnation.scheduler.calm()
@@ -219,8 +236,9 @@ class Simulation {
       this.#steps += 1
       this.#beforeStep(incarnation)
       if (this.#hasLeft(incarnation)) break
+      story.beforeStep(incarnation)
       if (this.#zombie !== undefined && this.#random.chance(1, 3)) this.#stepZombie(this.#zombie)
-      else if (!incarnation.step()) {
+      else if (!this.#stepOrDie(incarnation)) {
         this.#violate({ kind: 'not-finished', why: 'nothing is left to do, and the job has not ended' })
       }
     }
@@ -234,7 +252,7 @@ class Simulation {
       this.#zombieSteps = ZOMBIE_STEPS
       this.#rivals = true
       this.#kinds.add('zombie')
-      this.#repair()
+      this.#flips.repair()
       return 'died'
     }
     if (!incarnation.alive) {
@@ -251,11 +269,23 @@ class Simulation {
     }
     // The process exits: what its background work had not done yet is not done.
     incarnation.kill()
+    story.ended()
     if (end?.kind === 'failed') this.#judge(end.error)
-    this.#repair()
+    this.#flips.repair()
     this.#checkRetained()
-    if (end?.kind === 'failed') return 'failed'
-    return end?.kind === 'already-finished' ? 'already-finished' : 'finished'
+    return end?.kind ?? 'finished'
+  }
+
+  /** False: nothing is left to do. A start that is refused while the job is deployed ends its process. */
+  #stepOrDie(incarnation: Incarnation): boolean {
+    try {
+      return incarnation.step()
+    } catch (error) {
+      if (!isStreamError(error) || !this.#story.explains(error)) throw error
+      this.#trace.note('refused', error.code)
+      incarnation.kill()
+      return true
+    }
   }
 
   /** A full seed has two kinds of fault at least. */
@@ -359,7 +389,7 @@ class Simulation {
     }
     this.#restarts += 1
     this.#judge(error)
-    if (isDamage(error)) this.#repair()
+    if (isDamage(error)) this.#flips.repair()
   }
 
   #stepZombie(zombie: Incarnation): void {
@@ -372,27 +402,13 @@ class Simulation {
     this.#zombie = undefined
   }
 
-  /** One bit, in one file of the state directory; put right again when that process is over. */
   #flipOne(): void {
     const { flipOneIn } = this.#world.faults
     if (this.#healed || this.#zombie !== undefined || flipOneIn === 0 || !this.#random.chance(1, flipOneIn)) return
-    const directory = this.#disk.lookup(STATE)
-    if (!(directory instanceof SimulatedDirectory)) return
-    const files = filesBelow(directory).filter(([, file]) => file.length > 0)
-    if (files.length === 0) return
-    const [path, file] = this.#random.pick(files)
-    const bit = this.#random.below(file.length * 8)
-    file.flip(bit)
-    this.#flip = { file, bit }
+    const flipped = this.#flips.flipOne(this.#story.directory)
+    if (flipped === undefined) return
     this.#kinds.add('bit flip')
-    this.#trace.note('flip', `bit ${bit} of ${path}`)
-  }
-
-  #repair(): void {
-    const flip = this.#flip
-    if (flip === undefined) return
-    flip.file.flip(flip.bit)
-    this.#flip = undefined
+    this.#trace.note('flip', flipped)
   }
 
   #delivery(message: ToSubtask): readonly number[] {
@@ -440,7 +456,7 @@ class Simulation {
     const disk = this.#aim?.disk ?? (this.#tooCalm ? 'some' : 'kill')
     this.#crashed += 1
     this.#trace.note('crash', disk)
-    this.#repair()
+    this.#flips.repair()
     if (disk !== 'kill' && disk !== 'zombie') {
       this.#bury()
       this.#disk.powerCut(this.#random, disk)
@@ -453,57 +469,41 @@ class Simulation {
   // ---- judgement --------------------------------------------------------------------------------
 
   #judge(error: StreamError): void {
-    const circumstances = { flipped: this.#flip !== undefined, rivalClaim: this.#rivalClaim, lost: this.#workerDeaths > 0 }
-    if (isExplained(error, this.#world.faults, circumstances)) return
+    if (this.#story.explains(error) || this.#isExplained(error)) return
     this.#violate({ kind: 'unexpected-error', error: describeError(error) })
+  }
+
+  #isExplained(error: StreamError): boolean {
+    const circumstances = { flipped: this.#flips.flipped, rivalClaim: this.#rivalClaim, lost: this.#workerDeaths > 0 }
+    return isExplained(error, this.#world.faults, circumstances)
   }
 
   /** A checkpoint is said to be complete, or is gone on from. */
   #examine(id: CheckpointId): void {
-    const file = this.#disk.lookup(manifestFile(STATE, id))
-    if (file instanceof SimulatedFile) {
-      if (this.#examined.has(file)) return
-      this.#examined.add(file)
-    }
-    try {
-      const cut = readCut(this.#disk, STATE, id)
-      this.#complete.set(id, cut.manifest.epoch)
-      if (cut.manifest.files.some(({ checkpoint }) => checkpoint !== undefined)) this.#increments += 1
-      if (cut.overtaken.length > 0) {
-        this.#inFlight.add(id)
-        this.#overtaken += 1
-      } else this.#inFlight.delete(id)
-      const missing = notDurable(this.#disk, STATE, cut.manifest)
-      if (missing !== undefined) this.#violate({ kind: 'checkpoint-not-durable', checkpoint: id, what: missing })
-      const wrong = this.#world.checkCut(cut, this.#disk)
-      if (wrong !== undefined) this.#violate({ kind: 'inconsistent-checkpoint', checkpoint: id, what: wrong })
-      for (const committable of cut.committables) this.#covered.add(this.#world.committableId(committable))
-    } catch (error) {
-      this.#violate({ kind: 'unreadable-checkpoint', what: describeError(error) })
-    }
-  }
-
-  #onVisible(id: string): void {
-    if (!this.#covered.has(id)) this.#violate({ kind: 'early', what: id })
+    const cut = this.#examiner.examine(id)
+    if (cut !== undefined) this.#story.onCheckpoint(cut)
   }
 
   #onLink(path: string): void {
     const cut = path.lastIndexOf('/')
-    if (this.#zombie !== undefined && EPOCH.test(path) && this.#disk.lookup(path) === undefined) this.#rivalClaim = true
-    if (!this.#world.directories.includes(path.slice(0, cut)) || this.#disk.lookup(path) !== undefined) return
-    this.#onVisible(path.slice(cut + 1))
+    const [directory, name] = [path.slice(0, cut), path.slice(cut + 1)]
+    const claimsTerm = directory.endsWith('/epochs') && parseEpochFile(name) !== undefined
+    if (this.#zombie !== undefined && claimsTerm && this.#disk.lookup(path) === undefined) this.#rivalClaim = true
+    if (!this.#world.directories.includes(directory) || this.#disk.lookup(path) !== undefined) return
+    // What a checkpoint from elsewhere owes is committed before an attempt goes on from it (OB-2).
+    const { newest } = this.#story.start === undefined || this.#examiner.covers(name) ? { newest: undefined } : this.#examiner
+    if (newest !== undefined) this.#examine(newest)
+    this.#examiner.onVisible(name)
   }
 
   #checkRetained(): void {
-    if (!this.#often(3)) return
-    const what = unreadableCheckpoint(this.#disk, STATE, this.#complete)
-    if (what !== undefined) this.#violate({ kind: 'unreadable-checkpoint', what })
+    if (this.#often(3)) this.#examiner.checkRetained()
   }
 
   #check(allowed?: 'staged files may be there'): void {
     const comparison = this.#world.compare(this.#disk)
     const { lost, duplicate, corrupt, outOfOrder, staged } = comparison
-    const untidy = staged.length > 0 && allowed === undefined && !this.#rivals
+    const untidy = staged.length > 0 && allowed === undefined && !this.#rivals && !this.#story.untidy
     if (lost + duplicate + corrupt + outOfOrder > 0 || untidy) this.#violate({ kind: 'output', comparison })
   }
 

@@ -4,8 +4,9 @@ import { session, sliding, tumbling } from '../../api/windows.ts'
 import type { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
 import type { Key } from '../../graph/key.ts'
-import { Bag, floor, stateOf, Totals, type Branch, type Group, type Moment } from './branch.ts'
+import { Bag, floor, stateOf, Totals, write, type Branch, type Group, type Moment } from './branch.ts'
 import type { Row } from './inputs.ts'
+import { operatorIn, passedOn, renamed } from './versions.ts'
 
 /** What a window operator holds: windows that are not over, and no key that fired before its window's end. */
 interface Held {
@@ -72,18 +73,19 @@ export function tumblingBranch(random: Prng, name: string): Branch {
     plan: { kind: 'tumbling', size, offset, lateness },
     directories: [path, late],
     clock: window,
-    build(rows, bite) {
+    build(rows, bite, version) {
       const value = (row: Row): number => {
         bite(row.id)
         return row.value
       }
-      const windowed = rows.keyBy((row) => row.key)
-        .window(window, tumbling(size, { offset }), { lateness })
+      const windowed = passedOn(rows, version).keyBy((row) => row.key)
+        .window(operatorIn(version, window), tumbling(size, { offset }), { lateness })
         .aggregate({ n: count(), sum: sum(value, { integers: true }), max: max((row) => row.value) })
-      windowed.map((row) => ({
+      const lines = renamed(windowed, version, window).map((row) => ({
         b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum, max: row.max,
-      })).to(`${name}-out`, files({ path }))
-      windowed.late.to(`${name}-late`, files({ path: late }))
+      }))
+      write(lines, `${name}-out`, files({ path }), version)
+      write(windowed.late, `${name}-late`, files({ path: late }), version)
     },
     lines(rows, moment) {
       const watermark = moment.watermark(window)
@@ -115,16 +117,17 @@ export function slidingBranch(random: Prng, name: string): Branch {
     plan: { kind: 'sliding', size, slide },
     directories: [path],
     clock: window,
-    build(rows, bite) {
+    build(rows, bite, version) {
       const keyOf = (row: Row): string => {
         bite(row.id)
         return `k${row.key}`
       }
-      rows.keyBy(keyOf)
-        .window(window, sliding(size, { every: slide }))
+      const windowed = passedOn(rows, version).keyBy(keyOf)
+        .window(operatorIn(version, window), sliding(size, { every: slide }))
         .aggregate({ n: count(), sum: sum((row) => row.value, { integers: true }) })
+      const lines = renamed(windowed, version, window)
         .map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
-        .to(`${name}-out`, files({ path }))
+      write(lines, `${name}-out`, files({ path }), version)
     },
     lines(rows, moment) {
       const watermark = moment.watermark(window)
@@ -165,18 +168,18 @@ export function sessionBranch(random: Prng, name: string): Branch {
     plan: { kind: 'session', gap },
     directories: [path],
     clock: window,
-    build(rows, bite) {
+    build(rows, bite, version) {
       const value = (row: Row): number => {
         bite(row.id)
         return row.value
       }
-      rows.keyBy((row) => row.key)
-        .window(window, session({ gap }))
+      const windowed = passedOn(rows, version).keyBy((row) => row.key)
+        .window(operatorIn(version, window), session({ gap }))
         .aggregate({ n: count(), sum: sum(value, { integers: true }) })
-        .map((row) => ({
-          b: name, key: row.key, start: row.start.getTime(), end: row.end.getTime(), n: row.n, sum: row.sum,
-        }))
-        .to(`${name}-out`, files({ path }))
+      const lines = renamed(windowed, version, window).map((row) => ({
+        b: name, key: row.key, start: row.start.getTime(), end: row.end.getTime(), n: row.n, sum: row.sum,
+      }))
+      write(lines, `${name}-out`, files({ path }), version)
     },
     lines(rows, moment) {
       const watermark = moment.watermark(window)
@@ -224,18 +227,19 @@ export function cascadeBranch(random: Prng, name: string): Branch {
     plan: { kind: 'cascade', small, large },
     directories: [path],
     clock: `${name}-large`,
-    build(rows, bite) {
-      rows.keyBy((row) => row.key)
-        .window(`${name}-small`, tumbling(small))
+    build(rows, bite, version) {
+      const inSmall = passedOn(rows, version).keyBy((row) => row.key)
+        .window(operatorIn(version, `${name}-small`), tumbling(small))
         .reduce(() => 0, (total, row) => {
           bite(row.id)
           return total + row.value
         })
-        .keyBy((row) => row.key % 2)
-        .window(`${name}-large`, tumbling(large))
+      const inLarge = renamed(inSmall, version, `${name}-small`).keyBy((row) => row.key % 2)
+        .window(operatorIn(version, `${name}-large`), tumbling(large))
         .aggregate({ n: count(), sum: sum((row) => row.value, { integers: true }) })
+      const lines = renamed(inLarge, version, `${name}-large`)
         .map((row) => ({ b: name, key: row.key, start: row.start.getTime(), n: row.n, sum: row.sum }))
-        .to(`${name}-out`, files({ path }))
+      write(lines, `${name}-out`, files({ path }), version)
     },
     lines(rows, moment) {
       const watermark = moment.watermark(`${name}-large`)

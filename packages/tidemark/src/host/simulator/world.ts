@@ -9,6 +9,7 @@ import type { Stream } from '../../api/streams.ts'
 import { Prng } from '../../base/prng.ts'
 import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
 import type { TaskOptions } from '../../task/options.ts'
+import { drawApart } from './apart.ts'
 import { drawBranches } from './branches.ts'
 import { CutCheck, linesOf } from './cut-check.ts'
 import type { Cut } from './cut.ts'
@@ -18,6 +19,8 @@ import { drawInput, drawLateInput, drawSilentInput, type Input, type InputKind, 
 import { compareOutput, readOutput, type Comparison } from './output.ts'
 import { POLICIES, type Policy } from './scheduler.ts'
 import type { SimulatedDisk } from './storage.ts'
+import { drawStory, type StoryPlan } from './story-plan.ts'
+import { operatorIn, operatorInFirst, renamed, type Version } from './versions.ts'
 
 /** What is drawn anew for every process of the world. */
 export interface ProcessPlan {
@@ -35,7 +38,9 @@ export interface World {
   /** Plain data: printed with a failing seed. */
   readonly plan: Readonly<Record<string, unknown>>
   readonly faults: Faults
-  readonly graph: LogicalGraph
+  /** What people do to the job; undefined: nothing. */
+  readonly story?: StoryPlan
+  graphOf(version: Version): LogicalGraph
   readonly records: number
   readonly maxParallelism: number
   readonly files: readonly { readonly path: string; readonly text: string }[]
@@ -56,6 +61,8 @@ export interface World {
   committableId(committable: unknown): string
   /** What is wrong with a completed checkpoint; undefined: nothing. Told of each before the job goes on. */
   checkCut(cut: Cut, disk: SimulatedDisk): string | undefined
+  /** The same of an aligned checkpoint that may be an old one, but for its output. */
+  checkAgain(cut: Cut): string | undefined
   /** Checkpoints that were completed, the records that the newest of them has read, whether user code threw. */
   reached(): { readonly records: number; readonly checkpoints: number; readonly threw: boolean }
   /** A checkpoint was completed with so many subtasks a vertex. */
@@ -83,19 +90,23 @@ export function drawWorld(seed: number): World {
   const inputs = drawInputs(random, kind, gate)
   const records = inputs.reduce((sum, { rows }) => sum + rows.length, 0)
   const branches = drawBranches(random, random.pick([1, 1, 1, 2]), kind)
-  const faults = atLeastTwo(random, {
+  const apart = drawApart(seed, gate)
+  const parts = [{ names: /^[^x]/, inputs, branches }, ...apart]
+  const drawn = atLeastTwo(random, {
     ...drawFaults(random, records, SCALE), ...drawMoreFaults(new Prng(seed ^ 0x6d6f7265), 'full'),
   }, records)
+  const faults = { ...drawn, poison: [...drawn.poison, ...apart.flatMap(({ poison }) => poison)] }
   const plan = {
     kind,
-    inputs: inputs.map((input) => input.plan),
-    branches: branches.map((branch) => branch.plan),
+    inputs: parts.flatMap((part) => part.inputs.map((input) => input.plan)),
+    branches: parts.flatMap((part) => part.branches.map((branch) => branch.plan)),
     checkpointEveryMs: random.pick([10, 30, 80]),
     retain: 1 + random.below(3),
     restart: drawRestart(random),
     maxParallelism: random.pick([4, 16, 128]),
     ...drawOvertaking(seed, [0, 0, 5, 20]),
     faults,
+    ...drawStory(seed),
   }
   const { unalignedAfterMs } = plan
   const poison = new Map(faults.poison)
@@ -115,45 +126,58 @@ export function drawWorld(seed: number): World {
     unaligned: unalignedAfterMs === undefined ? false as const : { after: unalignedAfterMs },
   }
   const options = { checkpoint, restart: plan.restart, maxParallelism: plan.maxParallelism }
-  const simulated = job('simulated', options, (j) => {
-    let rows: Stream<Row, 'exactly-once'> | undefined
-    for (const { plan: input, source } of inputs) {
-      const idle = input.idleAfterMs === 0 ? {} : { idleAfter: input.idleAfterMs }
-      const read = j.from<Row>(input.name, source, {
-        eventTime: (row) => row.at, outOfOrder: input.outOfOrderMs, ...idle,
-      }).map((row) => {
-        // The others make a function of a branch throw.
-        if (row.id % 2 === 0) bite(row.id)
-        return row
-      })
-      rows = rows === undefined ? read : rows.union(read)
-    }
-    for (const branch of branches) {
-      branch.build(rows as Stream<Row, 'exactly-once'>, (id) => {
-        if (id % 2 === 1) bite(id)
-      })
+  const simulated = (version: Version) => job('simulated', options, (j) => {
+    for (const part of parts) {
+      let rows: Stream<Row, 'exactly-once'> | undefined
+      for (const { plan: input, source } of part.inputs) {
+        const idle = input.idleAfterMs === 0 ? {} : { idleAfter: input.idleAfterMs }
+        const from = j.from<Row>(operatorIn(version, input.name), source, {
+          eventTime: (row) => row.at, outOfOrder: input.outOfOrderMs, ...idle,
+        })
+        const read = renamed(from, version, input.name).map((row) => {
+          // The others make a function of a branch throw.
+          if (row.id % 2 === 0) bite(row.id)
+          return row
+        })
+        rows = rows === undefined ? read : rows.union(read)
+      }
+      for (const branch of part.branches) {
+        branch.build(rows as Stream<Row, 'exactly-once'>, (id) => {
+          if (id % 2 === 1) bite(id)
+        }, version)
+      }
     }
   })
-  const { graph } = buildGraph(simulated)
   // Of the seed itself, so that it decides nothing that is drawn.
   const aggregateAhead = seed % 4 !== 0
-  const all = inputs.flatMap((input) => input.rows)
-  const expected = linesOf(branches, all)
-  const directories = branches.flatMap((branch) => branch.directories)
+  const pruneColumns = seed % 8 !== 0
+  const graphs = new Map<Version, LogicalGraph>()
+  const graphOf = (version: Version): LogicalGraph => {
+    const known = graphs.get(version)
+    if (known !== undefined) return known
+    const { graph } = buildGraph(simulated(version))
+    const made = { ...(kind === 'late' ? oneSource(graph) : graph), aggregateAhead, pruneColumns }
+    graphs.set(version, made)
+    return made
+  }
+  const rowsOf = parts.map((part) => part.inputs.flatMap((input) => input.rows))
+  const expected = new Map(parts.flatMap((part, i) => [...linesOf(part.branches, rowsOf[i] ?? [])]))
+  const directories = parts.flatMap((part) => part.branches.flatMap((branch) => branch.directories))
   const { maxParallelism } = plan
-  const check = new CutCheck(inputs, branches, gate)
+  const check = new CutCheck(parts, gate)
   let wide = false
   // A barrier or watermark may send on what was added up ahead of a shuffle: a part a key and open pane.
-  const recordsHeld = aggregateAhead ? MOST_PANES * new Set(all.map(({ key }) => key)).size : 0
+  const recordsHeld = aggregateAhead ? MOST_PANES * new Set(rowsOf.flat().map(({ key }) => key)).size : 0
   return {
-    kind: 'full', seed, plan, faults, poison, random, records, maxParallelism, directories, limits: LIMITS,
-    graph: { ...(kind === 'late' ? oneSource(graph) : graph), aggregateAhead },
-    files: inputs.flatMap((input) => (input.file === undefined ? [] : [input.file])),
+    kind: 'full', seed, plan, faults, poison, random, records, maxParallelism, directories, limits: LIMITS, graphOf,
+    ...(plan.story === undefined ? {} : { story: plan.story }),
+    files: parts.flatMap((part) => part.inputs).flatMap((input) => (input.file === undefined ? [] : [input.file])),
     drawProcess: (fork) => drawProcess(fork, maxParallelism, wide ? 1 : 2),
     recordsHeld,
     recordsAStep: ({ options: { sourceBatchRecords, batchRecords } }, sender) => {
-      const vertex = sender.slice(0, sender.lastIndexOf('['))
-      const atOnce = Math.max(0, ...branches.map((branch) => branch.mostAtOnce?.(all, vertex) ?? 0))
+      const vertex = operatorInFirst(sender.slice(0, sender.lastIndexOf('[')))
+      const atOnce = Math.max(0, ...parts.flatMap((part, i) =>
+        part.branches.map((branch) => branch.mostAtOnce?.(rowsOf[i] ?? [], vertex) ?? 0)))
       return Math.max(sourceBatchRecords, batchRecords, atOnce) + recordsHeld
     },
     compare: (disk) => compareOutput(readOutput(disk, directories), expected),
@@ -163,6 +187,7 @@ export function drawWorld(seed: number): World {
     },
     committableId: (committable) => (committable as { readonly final: string }).final,
     checkCut: (cut, disk) => check.check(cut, disk),
+    checkAgain: (cut) => check.checkAgain(cut),
     reached: () => ({ records: check.read, checkpoints: gate.checkpoints, threw }),
     onCompleted: (parallelism) => {
       if (parallelism > 1) wide = true
@@ -194,8 +219,7 @@ function drawInputs(random: Prng, kind: InputKind, gate: Gate): Input[] {
 function oneSource(graph: LogicalGraph): LogicalGraph {
   const first = (index: number): boolean => {
     const { spec: { kind }, inputs } = graph.operators[index] as LogicalOperator
-    const isSource = (from: number): boolean => graph.operators[from]?.spec.kind === 'source'
-    return kind === 'source' || (kind === 'map' && inputs.every(({ from }) => isSource(from)))
+    return kind === 'source' || (kind === 'map' && inputs.every(({ from }) => first(from)))
   }
   return {
     ...graph,

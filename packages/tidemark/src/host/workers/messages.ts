@@ -5,7 +5,7 @@
  * that is over is known as such.
  */
 import type { ErrorReport } from '../../base/errors.ts'
-import type { CheckpointId, Epoch } from '../../base/ids.ts'
+import type { Attempt, CheckpointId, Epoch } from '../../base/ids.ts'
 import type { LogLevel } from '../../base/ports.ts'
 import type { FromSubtask, SubtaskId, ToSubtask } from '../../base/protocol.ts'
 import type { FileEntry, Manifest } from '../../checkpoint/manifest.ts'
@@ -46,23 +46,29 @@ export type ToWorker =
       readonly term: Epoch
       readonly jobId: string
       readonly restore: Manifest | undefined
+      /** Absent: all. Else these vertices are started again, and the rest of the term goes on. */
+      readonly vertices?: readonly number[]
+      readonly attempt: Attempt
       readonly rings: readonly RingPlace[]
       /** Shared memory of the attempt's MetricsTable. */
       readonly metrics: SharedArrayBuffer
     }
-  | { readonly kind: 'start'; readonly term: Epoch }
+  | { readonly kind: 'start'; readonly term: Epoch; readonly attempt: Attempt }
   | {
       readonly kind: 'deliver'
       readonly term: Epoch
-      readonly to: { readonly vertex: number; readonly subtask: number }
+      readonly to: SubtaskId
       readonly message: ToSubtask
     }
   /** Makes the worker's state file durable, or removes it; answered with the same request number. */
   | { readonly kind: 'seal' | 'discard'; readonly term: Epoch; readonly request: number; readonly checkpoint: CheckpointId }
-  | { readonly kind: 'cancel'; readonly term: Epoch }
+  /** Without `vertices` the term is over here. */
+  | { readonly kind: 'cancel'; readonly term: Epoch; readonly vertices?: readonly number[] }
 
 export type FromWorker =
   | { readonly kind: 'from'; readonly term: Epoch; readonly id: SubtaskId; readonly message: FromSubtask }
+  /** A part could not be made here. */
+  | { readonly kind: 'not-deployed'; readonly term: Epoch; readonly error: ErrorReport; readonly retryable: boolean }
   | { readonly kind: 'done'; readonly request: number; readonly entry: FileEntry | undefined }
   | { readonly kind: 'not-done'; readonly request: number; readonly error: ErrorReport; readonly retryable: boolean }
   | { readonly kind: 'print'; readonly operator: string; readonly subtask: number; readonly index: number; readonly text: string }

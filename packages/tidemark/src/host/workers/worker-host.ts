@@ -6,31 +6,34 @@
  * worker to worker.
  *
  *   WH-1  What belongs to a term that is over is dropped: its deployment is cancelled, its rings are gone.
- *   WH-2  Messages of a term wait until its deployment is built, and then come in their order.
+ *   WH-2  Messages to subtasks wait until their part of the term is built, and then come in their order.
+ *   WH-3  A region that is started again is built beside the rest of the term, which goes on; of a part that is being
+ *         built nothing is made that was cancelled meanwhile.
  */
 import type { MessagePort } from 'node:worker_threads'
 import { isStreamError, reportOf } from '../../base/errors.ts'
-import { attempt, type CheckpointId, type Epoch } from '../../base/ids.ts'
+import type { Attempt, CheckpointId, Epoch } from '../../base/ids.ts'
 import { start, type Io } from '../../base/io.ts'
 import type { Ports } from '../../base/ports.ts'
 import { RingReceiver, RingSender } from '../../channel/ring.ts'
 import { requireMine } from '../../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../../checkpoint/files.ts'
 import type { JobEdge, JobGraph } from '../../graph/job-graph.ts'
-import { readCheckpoint, type RestoredJob } from '../../job/restore.ts'
+import { operatorsIn, stateNamesOf } from '../../job/failover-regions.ts'
+import { readCheckpoint } from '../../job/restore.ts'
 import { ownState } from '../../job/settle.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../task/options.ts'
-import { Deployment, tableOf } from '../deployment.ts'
+import { Deployment, tableOf, type DeploymentPart } from '../deployment.ts'
 import { engineError } from '../errors.ts'
 import { EventLoop } from '../event-loop.ts'
 import { sharedZeroMs } from '../host-meter.ts'
 import { NO_COUNTS } from '../job-host.ts'
-import { nodeStorage } from '../node-storage.ts'
+import { realStorage } from '../real-storage.ts'
 import { failpoints } from '../failpoints.ts'
 import { realPorts } from '../real-ports.ts'
 import { Turns } from '../turns.ts'
 import { WorkerControl } from './control.ts'
-import type { FromWorker, RingPlace, TakePlace, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, TakePlace, ToWorker, WorkerSetup } from './messages.ts'
 
 type Deploy = Extract<ToWorker, { kind: 'deploy' }>
 type Request = Extract<ToWorker, { kind: 'seal' | 'discard' }>
@@ -38,9 +41,18 @@ type Request = Extract<ToWorker, { kind: 'seal' | 'discard' }>
 interface Term {
   readonly term: Epoch
   readonly files: CheckpointFiles
-  readonly senders: RingSender[]
+  senders: { readonly vertex: number; readonly sender: RingSender }[]
+  /** By edge, producer and consumer. */
+  readonly rings: Map<string, SharedArrayBuffer>
   deployment: Deployment | undefined
   cancelled: boolean
+  /** What is not built yet, by attempt. */
+  readonly parts: Map<Attempt, Part>
+}
+
+interface Part {
+  readonly vertices: Set<number>
+  /** What came for it meanwhile. */
   readonly early: ToWorker[]
 }
 
@@ -66,7 +78,7 @@ export class WorkerHost {
     this.#control = new WorkerControl(setup.workers, setup.control)
     this.#loop = new EventLoop((deadlineMs) => this.#work(deadlineMs), (error) => this.#broken(error))
     this.#ports = realPorts({
-      executor: this.#loop, storage: nodeStorage(),
+      executor: this.#loop, storage: realStorage({ ofJob: true }),
       log: (level, message) => this.#send({ kind: 'log', level, message }),
       probe: failpoints(setup.failpoints, () => {}, generation),
     })
@@ -101,7 +113,7 @@ export class WorkerHost {
   /** True if something that had not fitted into a ring is in it now. */
   #drain(): boolean {
     let moved = false
-    for (const sender of this.#current?.senders ?? []) {
+    for (const { sender } of this.#current?.senders ?? []) {
       if (sender.pending && sender.drain()) moved = true
     }
     return moved
@@ -135,10 +147,15 @@ export class WorkerHost {
     const current = this.#current?.term === message.term ? this.#current : undefined
     if (isRequest(message)) this.#answer(message, current?.files)
     else if (current === undefined || current.cancelled) return
-    else if (message.kind === 'cancel') this.#leave(current)
-    else if (current.deployment === undefined) current.early.push(message)
-    else if (message.kind === 'start') current.deployment.start()
-    else current.deployment.send(message.to, message.message)
+    else if (message.kind === 'cancel') this.#cancel(current, message.vertices)
+    else this.#pass(current, message)
+  }
+
+  #pass(current: Term, message: Exclude<ToWorker, { kind: 'deploy' | 'cancel' } | Request>): void {
+    const part = current.parts.get(message.kind === 'start' ? message.attempt : message.to.attempt)
+    if (part !== undefined) part.early.push(message)
+    else if (message.kind === 'deliver') current.deployment?.send(message.to, message.message)
+    else current.deployment?.start(message.attempt)
   }
 
   /** Requests are answered also after the attempt was cancelled: its coordinator puts its files in order. */
@@ -153,63 +170,91 @@ export class WorkerHost {
     })
   }
 
+  #cancel(current: Term, vertices: readonly number[] | undefined): void {
+    if (vertices === undefined) {
+      this.#leave(current)
+      return
+    }
+    const those = new Set(vertices)
+    for (const part of current.parts.values()) for (const vertex of those) part.vertices.delete(vertex)
+    current.senders = current.senders.filter(({ vertex }) => !those.has(vertex))
+    current.deployment?.cancel(those)
+  }
+
   #leave(current: Term): void {
     current.cancelled = true
     current.deployment?.cancel()
-    current.senders.length = 0
+    current.senders = []
     this.#turns.subtasks = []
   }
 
   // ---- deployment -------------------------------------------------------------------------------
 
   #deploy(message: Deploy): void {
-    if (this.#current !== undefined) this.#leave(this.#current)
-    const { term, restore } = message
-    const { directory } = this.#setup
-    const index = this.#index
-    const files = new CheckpointFiles({ ports: this.#ports, directory, epoch: term, process: `w${index}` })
-    const current: Term = { term, files, senders: [], deployment: undefined, cancelled: false, early: [] }
-    this.#current = current
-    this.#publish()
-    start(readCheckpoint(this.#ports, directory, restore, this.#graph.maxParallelism), (outcome) => {
+    const known = this.#current
+    const goesOn = known !== undefined && known.term === message.term && !known.cancelled
+    const current = goesOn ? known : this.#begin(message.term)
+    const { term, restore, attempt } = message
+    const vertices = new Set(message.vertices ?? this.#graph.vertices.map(({ index }) => index))
+    const part: Part = { vertices, early: [] }
+    current.parts.set(attempt, part)
+    const names = message.vertices === undefined ? undefined : stateNamesOf(operatorsIn(this.#graph, vertices))
+    start(readCheckpoint(this.#ports, this.#setup.directory, restore, this.#graph.maxParallelism, names), (outcome) => {
       if (this.#current !== current || current.cancelled) return
+      current.parts.delete(attempt)
       const fail = (thrown: unknown): void => {
         const error = engineError(thrown)
-        const id = { vertex: 0, subtask: index, attempt: attempt(0) }
-        const failed = { kind: 'failed', error: reportOf(error), retryable: error.retryable } as const
-        this.#send({ kind: 'from', term, id, message: failed })
+        this.#send({ kind: 'not-deployed', term, error: reportOf(error), retryable: error.retryable })
       }
       if (!outcome.ok) {
         fail(outcome.error)
         return
       }
       try {
-        current.deployment = this.#build(message, current, ownState(outcome.value, restore))
+        this.#place(message, current, { vertices, attempt, restored: ownState(outcome.value, restore) })
       } catch (error) {
         // What does not fit the state is said once, not by a thread that dies of it again and again.
         if (!isStreamError(error)) throw error
         fail(error)
         return
       }
-      this.#turns.subtasks = current.deployment.subtasks
-      for (const early of current.early.splice(0)) this.#onMessage(early)
+      this.#turns.subtasks = current.deployment?.subtasks ?? []
+      for (const early of part.early.splice(0)) this.#onMessage(early)
       this.#loop.wake()
     })
   }
 
-  #build({ term, jobId, rings, metrics }: Deploy, { files, senders }: Term, restored: RestoredJob): Deployment {
+  #begin(term: Epoch): Term {
+    if (this.#current !== undefined) this.#leave(this.#current)
+    const files = new CheckpointFiles({
+      ports: this.#ports, directory: this.#setup.directory, epoch: term, process: `w${this.#index}`,
+    })
+    const current: Term = {
+      term, files, senders: [], rings: new Map(), deployment: undefined, cancelled: false, parts: new Map(),
+    }
+    this.#current = current
+    this.#publish()
+    return current
+  }
+
+  #place(message: Deploy, current: Term, part: DeploymentPart): void {
+    for (const ring of message.rings) current.rings.set(keyOf(ring.edge, ring.producer, ring.consumer), ring.memory)
+    if (current.deployment === undefined) current.deployment = this.#build(message, current, part)
+    else current.deployment.redeploy(part)
+  }
+
+  #build({ term, jobId, metrics }: Deploy, current: Term, part: DeploymentPart): Deployment {
     const { workers } = this.#setup
     const index = this.#index
     const control = this.#control
-    const memoryOf = (edge: JobEdge, producer: number, consumer: number): RingPlace['memory'] => {
-      const place = rings.find((r) => r.edge === edge.index && r.producer === producer && r.consumer === consumer)
-      if (place === undefined) throw new Error(`no ring from ${producer} to ${consumer} on edge ${edge.index}`)
-      return place.memory
+    const memoryOf = (edge: JobEdge, producer: number, consumer: number): SharedArrayBuffer => {
+      const memory = current.rings.get(keyOf(edge.index, producer, consumer))
+      if (memory === undefined) throw new Error(`no ring from ${producer} to ${consumer} on edge ${edge.index}`)
+      return memory
     }
     return new Deployment({
       graph: this.#graph, jobId, epoch: term, ports: this.#ports, options: DEFAULT_TASK_OPTIONS,
-      segments: files, restoredCheckpoint: restored.checkpoint,
-      restoredOf: (operator, vertex, subtask) => restored.of(operator, vertex, subtask),
+      segments: current.files, part,
       fromSubtask: (id, message) => {
         // What was counted is there before the end is known.
         if (message.kind === 'finished') this.#publish()
@@ -229,7 +274,7 @@ export class WorkerHost {
             sender: `${this.#graph.vertices[edge.fromVertex]?.name}[${producer}]`,
             published: () => control.wake(consumer % workers),
           })
-          senders.push(sender)
+          current.senders.push({ vertex: edge.fromVertex, sender })
           return sender
         },
         receiver: (edge, producer, consumer, sender) => new RingReceiver({
@@ -244,6 +289,8 @@ export class WorkerHost {
     this.#send({ kind: 'broken', error: reportOf(engineError(error)) })
   }
 }
+
+const keyOf = (edge: number, producer: number, consumer: number): string => `${edge}/${producer}/${consumer}`
 
 const isRequest = (message: ToWorker): message is Request => message.kind === 'seal' || message.kind === 'discard'
 

@@ -2,21 +2,20 @@
  * The host that spreads a job over worker threads: coordinator and enumerators here, subtasks there.
  *
  * A composition root. Subtask i of every operator runs in worker i mod `workers` (Flink's slot sharing), so
- * a forward edge never leaves its thread. Each attempt gets new shared memory; what a thread of an earlier
- * attempt still writes, nobody reads.
+ * a forward edge never leaves its thread. Each attempt, and each region that is started again, gets new shared
+ * memory; what a thread of an earlier one still writes, nobody reads.
  */
 import { hostname } from 'node:os'
-import { errorOf, reportOf, type StreamError } from '../../base/errors.ts'
-import { attempt, type CheckpointId, type Epoch } from '../../base/ids.ts'
+import { errorOf, type StreamError } from '../../base/errors.ts'
+import { attempt, type Attempt, type CheckpointId, type Epoch } from '../../base/ids.ts'
 import { all, settleAll, type Io } from '../../base/io.ts'
 import type { Ports } from '../../base/ports.ts'
-import type { FromSubtask } from '../../base/protocol.ts'
 import { ringMemory } from '../../channel/ring.ts'
 import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
-import type { FileEntry } from '../../checkpoint/manifest.ts'
+import type { FileEntry, Manifest } from '../../checkpoint/manifest.ts'
 import { explainJson } from '../../graph/explain.ts'
 import type { JobVertex } from '../../graph/job-graph.ts'
-import type { Deployed } from '../../job/job-attempt.ts'
+import type { Deployed, DeploymentEvents } from '../../job/job-attempt.ts'
 import { JobSupervisor, type DeployInit } from '../../job/job-supervisor.ts'
 import type { StopRequest } from '../../job/stop.ts'
 import { partners, type DeploymentCounts } from '../deployment.ts'
@@ -50,7 +49,7 @@ export class WorkersHost implements JobHost {
   readonly #meter: HostMeter
   readonly #pool: WorkerPool
   readonly #prints: PrintHub
-  #current: { readonly term: Epoch; readonly fromSubtask: DeployInit['fromSubtask'] } | undefined
+  #current: ({ readonly term: Epoch } & DeploymentEvents) | undefined
   #past = { late: 0, invalid: 0 }
   #gone = Promise.resolve()
   /** A worker that could not build the graph, before there was an attempt to fail. */
@@ -134,6 +133,10 @@ export class WorkersHost implements JobHost {
     return { recordsIn, recordsOut, late, invalid }
   }
 
+  get restarting(): readonly string[] {
+    return this.#supervisor.restarting
+  }
+
   get watermark(): number | undefined {
     const watermarks = Array.from({ length: this.#init.workers }, (_, worker) => this.#control.watermark(worker))
     const known = watermarks.filter((watermark) => watermark !== undefined)
@@ -144,35 +147,54 @@ export class WorkersHost implements JobHost {
     return this.#meter.sample(this.#ports.clock, this.#supervisor)
   }
 
-  #deploy({ opened, fromSubtask }: DeployInit): Deployed {
+  #deploy({ opened, fromSubtask, onLost }: DeployInit): Deployed {
     const { late, invalid } = this.counts()
     this.#past = { late, invalid }
     const { workers } = this.#init
     const { epoch: term, jobId, restore } = opened
     const indices = Array.from({ length: workers }, (_, index) => index)
     this.#pool.fill()
-    this.#current = { term, fromSubtask }
-    const rings = this.#rings()
-    for (const index of indices) {
-      const mine = rings.filter(({ producer, consumer }) => [producer, consumer].some((s) => s % workers === index))
-      this.#pool.send(index, { kind: 'deploy', term, jobId, restore, rings: mine, metrics: this.#meter.metrics.table.memory })
+    this.#current = { term, fromSubtask, onLost }
+    const metrics = this.#meter.metrics.table.memory
+    const deploy = (again: Attempt, from: Manifest | undefined, vertices?: ReadonlySet<number>): void => {
+      const rings = this.#rings(vertices)
+      for (const index of indices) {
+        const mine = rings.filter(({ producer, consumer }) => [producer, consumer].some((s) => s % workers === index))
+        this.#pool.send(index, {
+          kind: 'deploy', term, jobId, restore: from, attempt: again, rings: mine, metrics,
+          ...(vertices === undefined ? {} : { vertices: [...vertices] }),
+        })
+      }
     }
+    deploy(attempt(0), restore)
     const refused = this.#refused
     if (refused !== undefined) this.#loop.post('workers', () => this.#fail(refused.worker, refused.error))
     return {
-      start: () => {
-        for (const index of indices) this.#pool.send(index, { kind: 'start', term })
+      start: (again) => {
+        for (const index of indices) this.#pool.send(index, { kind: 'start', term, attempt: again })
       },
-      send: ({ vertex, subtask }, message) => {
-        this.#pool.send(subtask % workers, { kind: 'deliver', term, to: { vertex, subtask }, message })
+      send: (to, message) => this.#pool.send(to.subtask % workers, { kind: 'deliver', term, to, message }),
+      cancel: (vertices) => {
+        if (vertices === undefined && this.#current?.term === term) this.#current = undefined
+        const which = vertices === undefined ? {} : { vertices: [...vertices] }
+        for (const index of indices) this.#pool.send(index, { kind: 'cancel', term, ...which })
       },
-      cancel: () => {
-        if (this.#current?.term === term) this.#current = undefined
-        for (const index of indices) this.#pool.send(index, { kind: 'cancel', term })
+      redeploy: ({ vertices, attempt: again, manifest }) => {
+        this.#refill()
+        deploy(again, manifest, vertices)
       },
       seal: (id) => this.#seal(indices, term, id),
       discard: (id) => this.#discard(indices, term, id),
     }
+  }
+
+  /** A thread that takes the place of a dead one counts anew. */
+  #refill(): void {
+    const before = this.counts()
+    this.#pool.fill()
+    const after = this.counts()
+    const { late, invalid } = this.#past
+    this.#past = { late: late + before.late - after.late, invalid: invalid + before.invalid - after.invalid }
   }
 
   *#seal(indices: readonly number[], term: Epoch, id: CheckpointId): Io<readonly FileEntry[]> {
@@ -186,10 +208,11 @@ export class WorkersHost implements JobHost {
   }
 
   /** One for every pair of subtasks that exchange records and live in different workers. */
-  #rings(): RingPlace[] {
+  #rings(vertices?: ReadonlySet<number>): RingPlace[] {
     const { graph, workers } = this.#init
     const rings: RingPlace[] = []
     for (const edge of graph.edges) {
+      if (vertices?.has(edge.fromVertex) === false) continue
       const from = graph.vertices[edge.fromVertex] as JobVertex
       const to = graph.vertices[edge.toVertex] as JobVertex
       for (let producer = 0; producer < from.parallelism; producer++) {
@@ -207,6 +230,11 @@ export class WorkersHost implements JobHost {
       case 'from':
         if (this.#current?.term === message.term) this.#current.fromSubtask(message.id, message.message)
         return
+      case 'not-deployed':
+        if (this.#current?.term === message.term) {
+          this.#current.onLost(() => true, errorOf(message.error, message.retryable))
+        }
+        return
       case 'print':
         this.#prints.print(message.operator, message.subtask, message.index, message.text)
         return
@@ -222,10 +250,9 @@ export class WorkersHost implements JobHost {
     }
   }
 
-  /** The attempt that runs, if one does, ends as if a subtask of the worker had failed. */
+  /** What it ran is started again, if anything runs. */
   #fail(worker: number, error: StreamError): void {
-    const failed: FromSubtask = { kind: 'failed', error: reportOf(error), retryable: error.retryable }
-    this.#current?.fromSubtask({ vertex: 0, subtask: worker, attempt: attempt(0) }, failed)
+    this.#current?.onLost((subtask) => subtask % this.#init.workers === worker, error)
   }
 
   #broken(error: unknown): void {

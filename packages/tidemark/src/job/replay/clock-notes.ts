@@ -4,7 +4,7 @@
  * Called by compare.ts, which tells differences of this kind apart, and by the host of a replay, which names them.
  */
 import type { LogicalGraph, LogicalOperator } from '../../graph/logical-graph.ts'
-import type { StateSpec } from '../../graph/state-spec.ts'
+import type { StateSpec, TtlSpec } from '../../graph/state-spec.ts'
 import type { TriggerSpec, WindowAssignerSpec } from '../../graph/window-spec.ts'
 
 /** Timers of processing time (operator/timer-service.ts), and all state of windows by the clock. */
@@ -58,10 +58,13 @@ export function notesOn({ operators }: LogicalGraph, parallelism: number): reado
     : [...notes, `at parallelism ${parallelism} records of different subtasks may meet in another order`]
 }
 
+/** One by event time forgets by the records. */
 function hasTtl({ spec }: LogicalOperator): boolean {
-  if (spec.kind === 'keyed-join') return spec.ttl !== undefined
+  if (spec.kind === 'keyed-join') return byTheClock(spec.ttl)
   const declared = spec.kind === 'window'
     ? (spec.compute.kind === 'elements' ? spec.compute.state : {})
     : 'state' in spec ? spec.state : {}
-  return Object.values<StateSpec>(declared).some(({ ttl }) => ttl !== undefined)
+  return Object.values<StateSpec>(declared).some(({ ttl }) => byTheClock(ttl))
 }
+
+const byTheClock = (ttl: TtlSpec | undefined): boolean => ttl !== undefined && ttl.time !== 'event'

@@ -4,7 +4,7 @@
  * Called by the host of a replay when its last checkpoint is complete. What sinks and enumerators hold is no part of
  * it: a replay writes nothing, and discovers only what had been discovered.
  *
- *   RPL-10  A difference that the clock alone makes is told apart, never left out: when a value with a TTL was
+ *   RPL-10  A difference that the clock alone makes is told apart, never left out: when a value with a TTL by it was
  *           written, timers of processing time, windows by the clock of the machine.
  *   RPL-11  With a key, only its entries are shown; those of other keys are counted, and count for the verdict.
  *

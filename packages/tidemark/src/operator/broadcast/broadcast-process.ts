@@ -6,7 +6,8 @@
  *   BP-1  The broadcast side alone writes broadcast state, so it is the same in every subtask that has
  *         seen the same broadcast records.
  *   BP-2  No key is set while the broadcast side runs, but inside `applyToKeyedState`, which visits each
- *         key of this subtask that has something stored in that state.
+ *         key of this subtask that has something stored in that state. A TTL by event time counts from the
+ *         broadcast record; from the watermark where it has no time.
  *
  * Source: Flink CoBroadcastWithKeyedOperator, CoBroadcastWithNonKeyedOperator.
  */
@@ -79,7 +80,7 @@ class BroadcastSideContext {
     readonly broadcast: Readonly<Record<string, MapState<Key, unknown>>>
     readonly side: Readonly<Record<string, (value: unknown) => void>>
   }) {
-    const { operator, functions: { backend, handles, timers } } = init
+    const { operator, functions: { backend, handles, timers, enter } } = init
     this.broadcast = init.broadcast
     this.side = init.side
     this.state = handles
@@ -90,7 +91,7 @@ class BroadcastSideContext {
       }
       try {
         for (const key of backend.keys(name)) {
-          backend.setCurrentKey(key)
+          enter(key, this.timestamp)
           visit(key, handles[name])
         }
       } finally {

@@ -29,11 +29,14 @@ export class BroadcastState {
 
   constructor(specs: Readonly<Record<string, MapStateSpec>>, context: OperatorContext) {
     const { operator, freeze, restored, processingTime, maxParallelism } = context
-    const shared = { currentKey: THE_KEY, now: () => processingTime.now(), freeze, maxParallelism, mapLimit: undefined }
+    const shared = {
+      currentKey: THE_KEY, now: () => processingTime.now(), eventTime: undefined, freeze, maxParallelism,
+      mapLimit: undefined,
+    }
     this.#cells = Object.entries(specs).map(([name, spec]) => {
       const cells = new MapCells(name, spec, shared)
       const items = (restored?.list(LIST_PREFIX + name) ?? []) as readonly (readonly [Key, unknown])[]
-      if (items.length > 0) cells.put(THE_KEY, new Map(items), false)
+      if (items.length > 0) cells.put(THE_KEY, new Map(items), undefined)
       return cells
     })
     this.writable = Object.freeze(Object.fromEntries(this.#cells.map((cells) => [cells.name, cells])))

@@ -9,6 +9,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Key } from '../../graph/key.ts'
+import type { Slot } from '../../state/change-log.ts'
 import type { Automaton } from './compile.ts'
 import type { Complete, Link, Partial, Taken } from './matched.ts'
 import type { Matches } from './matcher.ts'
@@ -23,8 +24,10 @@ type Stored = readonly [
   complete: readonly number[],
 ]
 
-export class KeyMatches implements Matches {
+export class KeyMatches implements Matches, Slot {
   readonly key: Key
+  /** GONE, or 0, while it is empty. */
+  touched = 0
   first: Partial | undefined = undefined
   seq = 0
   complete: Complete[] | undefined = undefined

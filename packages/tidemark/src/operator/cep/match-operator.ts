@@ -14,6 +14,8 @@
  *         places there are at most twice those needed at the last clearing, one for each record that waited
  *         then, and EMPTY_KEPT.
  *   MO-5  Outputs are in order of the event time they carry.
+ *   MO-6  A cut encodes nothing: matches in progress are a table, of which the log knows before the matcher gets
+ *         them; records that wait are listed.
  *
  * Source: Flink CepOperator (event time), which registers a timer for every watermark and key.
  */
@@ -25,8 +27,10 @@ import { checkStorable } from '../../record/value-check.ts'
 import { deepFreeze } from '../../record/freeze.ts'
 import { checkKey } from '../../record/key-codec.ts'
 import { KeyMap } from '../../state/key-map.ts'
-import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
-import type { OperatorSnapshot, RestoredOperator } from '../../state/snapshot.ts'
+import { inTurn } from '../../state/entry-slices.ts'
+import { IncrementalSnapshots } from '../../state/incremental.ts'
+import { everythingIn } from '../../state/slices.ts'
+import type { RestoredOperator } from '../../state/snapshot.ts'
 import { userError } from '../errors.ts'
 import { guarded, type Inline } from '../inline.ts'
 import type { Operator, OperatorContext } from '../operator.ts'
@@ -38,10 +42,10 @@ import { compilePattern, type Automaton } from './compile.ts'
 import { E132_PATTERN_CHANGED, E133_PATTERN_WITHOUT_TIME } from './errors.ts'
 import { KeyMatches } from './key-matches.ts'
 import { recordsOf } from './matched.ts'
+import { MatchTable, MATCHES } from './match-table.ts'
 import { Matcher } from './matcher.ts'
 import { WaitingRecords } from './waiting-records.ts'
 
-const STATE = 'matches'
 const SHAPE = 'pattern'
 /** So many empty places, or void entries, are always put up with. */
 const EMPTY_KEPT = 4096
@@ -63,6 +67,8 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
   const late = freezing(output.collector(LATE), context)
   const compare = safely(spec.compare, operator)
   const places = new KeyMap<KeyMatches>()
+  const table = new MatchTable(places, maxParallelism)
+  const increments = new IncrementalSnapshots([table])
   /** All that is not late; knows the watermark. */
   const waiting = new WaitingRecords(restoredWatermark(restored))
   /** Keys by their earliest deadline, or an earlier time at which there was one. */
@@ -82,6 +88,7 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
 
   for (const matches of restoredMatches(restored, automaton, operator)) {
     places.set(matches.key, matches)
+    table.count += 1
     setAlarm(matches)
   }
   if (restored !== undefined) waiting.restore(restored, placeOf)
@@ -114,9 +121,11 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
     if (deadlines.size > EMPTY_KEPT && deadlines.size > 4 * places.size) dropVoid()
   }
 
-  function settle(matches: KeyMatches): void {
+  /** `wasEmpty`: before the matcher had them, of which the table was told by `touch`. */
+  function settle(matches: KeyMatches, wasEmpty: boolean): void {
     if (matches.empty) matches.seq = 0
     else setAlarm(matches)
+    if (matches.empty !== wasEmpty) table.turned(matches)
   }
 
   /** Lets go of entries that no match in progress needs. */
@@ -138,8 +147,9 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
       if (matches.alarm !== entry.time) continue
       matches.alarm = Infinity
       if (matches.empty) continue
+      table.touch(matches)
       matcher.advanceTo(matches, entry.time)
-      settle(matches)
+      settle(matches, false)
     }
   }
 
@@ -151,7 +161,9 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
   }
 
   const look = (matches: KeyMatches, value: unknown): void => {
-    if (matcher.record(matches, value, now)) settle(matches)
+    const wasEmpty = matches.empty
+    if (!wasEmpty) table.touch(matches)
+    if (matcher.record(matches, value, now)) settle(matches, wasEmpty)
   }
 
   const lookLater = (matches: KeyMatches, value: unknown): void => {
@@ -206,6 +218,9 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
       } else ${records}.add(${place}, ${value}, ${time})`
   }
 
+  const lists = () =>
+    [watermarkState(waiting.limit), { name: SHAPE, redistribute: 'union' as const, items: [automaton.shape] }]
+
   return {
     collect(value, timestamp) {
       const key = keyFrom(value)
@@ -223,20 +238,12 @@ export function createMatch(spec: MatchSpec, context: OperatorContext): Operator
       output.watermark(watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: () => snapshotOf(places, waiting, maxParallelism, automaton),
-  }
-}
-
-function snapshotOf(
-  places: KeyMap<KeyMatches>, waiting: WaitingRecords, maxParallelism: number, automaton: Automaton,
-): OperatorSnapshot {
-  const builder = new KeyedSnapshotBuilder({ name: STATE, kind: 'value', version: 1, maxParallelism })
-  for (const [key, matches] of places.entries()) {
-    if (!matches.empty) builder.put(key, undefined, matches.store())
-  }
-  return {
-    keyed: [builder.build(), waiting.snapshot(maxParallelism)],
-    lists: [watermarkState(waiting.limit), { name: SHAPE, redistribute: 'union', items: [automaton.shape] }],
+    snapshot: (checkpoint) => ({
+      keyed: [], lists: lists(), slices: inTurn([waiting.slices(maxParallelism), increments.cut(checkpoint)]),
+    }),
+    look: () => ({ keyed: everythingIn([table]), lists: lists(), slices: waiting.slices(maxParallelism) }),
+    onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),
   }
 }
 
@@ -246,7 +253,7 @@ function* restoredMatches(
 ): Generator<KeyMatches, void, undefined> {
   if (restored === undefined) return
   const other = (restored.list(SHAPE) as readonly string[]).find((shape) => shape !== automaton.shape)
-  for (const { key, value } of restored.keyed(STATE)) {
+  for (const { key, value } of restored.keyed(MATCHES)) {
     if (other !== undefined) {
       throw E132_PATTERN_CHANGED(
         { operator, stored: other, present: automaton.shape }, { place: { operator } })

@@ -14,8 +14,9 @@
  */
 import { Heap } from '../../base/heap.ts'
 import type { Key } from '../../graph/key.ts'
+import { EntrySlices } from '../../state/entry-slices.ts'
 import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
-import type { KeyedStateSnapshot, RestoredOperator } from '../../state/snapshot.ts'
+import type { RestoredOperator, SnapshotSlices } from '../../state/snapshot.ts'
 import type { KeyMatches } from './key-matches.ts'
 
 interface Waiting {
@@ -138,17 +139,18 @@ export class WaitingRecords {
     return places
   }
 
-  /** For each key its records as [time, record]; those of one time in order of arrival. */
-  snapshot(maxParallelism: number): KeyedStateSnapshot {
+  /** For each key its records as [time, record], those of one time in order of arrival; they never change. */
+  slices(maxParallelism: number): SnapshotSlices {
     const byKey = new Map<Key, (readonly [number, unknown])[]>()
     this.#forEach(({ key }, time, value) => {
       const known = byKey.get(key)
       if (known === undefined) byKey.set(key, [[time, value]])
       else known.push([time, value])
     })
-    const builder = new KeyedSnapshotBuilder({ name: NAME, kind: 'list', version: 1, maxParallelism })
-    for (const [key, records] of byKey) builder.put(key, undefined, records)
-    return builder.build()
+    return new EntrySlices(
+      [...byKey], (extent) => new KeyedSnapshotBuilder({ name: NAME, kind: 'list', version: 1, extent, maxParallelism }),
+      (builder, [key, records]) => builder.put(key, undefined, records),
+    )
   }
 
   restore(restored: RestoredOperator, placeOf: (key: Key) => KeyMatches): void {

@@ -12,7 +12,7 @@
  *   IJ-4  In an outer join a row that has found no partner by then is put out alone, once, with that time
  *         as its timestamp; rows that are put out alone come in order of these times.
  *   IJ-5  An inner join has nothing to say when a row goes, so no row is waited for: rows that are over go
- *         when the next record of their key comes, before a snapshot, or in a sweep (JT-4), so not later than
+ *         when the next record of their key comes, or in a sweep (JT-4), so not later than
  *         about twice the time they are kept for.
  *   IJ-6  Where code is generated, a record of a known key that is not late goes through a function made for
  *         this join, with what is behind it in line. It does what `take` does; all others go to `take`.
@@ -26,7 +26,8 @@ import type { Key } from '../../graph/key.ts'
 import { MAIN } from '../../graph/operator-spec.ts'
 import { guarded, handedOn } from '../inline.ts'
 import type { Collect, Operator, OperatorContext } from '../operator.ts'
-import { JoinSides, LEFT, NOTHING_DUE, RIGHT, rowsOn, type KeyRows, type Side } from './join-sides.ts'
+import { JoinSides, NOTHING_DUE } from './join-sides.ts'
+import { LEFT, RIGHT, rowsOn, type KeyRows, type Side } from './side-table.ts'
 import type { TimeBuffer } from './time-buffer.ts'
 
 export function createIntervalJoin(spec: IntervalJoinSpec, context: OperatorContext): Operator {

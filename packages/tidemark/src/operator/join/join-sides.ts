@@ -10,6 +10,7 @@
  *   JT-3  What is due follows from the rows alone. It is no state: a snapshot that was taken with other
  *         bounds, or by another version of the job, cannot leave a row behind.
  *   JT-4  Where rows go without a word, no visits are planned: keys are swept (sweep.ts).
+ *   JT-5  A cut encodes nothing: each side is a table of buffers (time-buffer.ts).
  *
  * Source: Flink registers a timer per row (IntervalJoinOperator) or per key (TemporalRowTimeJoinOperator).
  */
@@ -20,8 +21,9 @@ import { LATE_LEFT, LATE_RIGHT, type JoinFunction } from '../../graph/join-spec.
 import { MAIN, type KeySelector } from '../../graph/operator-spec.ts'
 import { deepFreeze } from '../../record/freeze.ts'
 import { KeyMap } from '../../state/key-map.ts'
-import { KeyedSnapshotBuilder } from '../../state/keyed-snapshot.ts'
-import type { OperatorSnapshot } from '../../state/snapshot.ts'
+import { IncrementalSnapshots } from '../../state/incremental.ts'
+import { everythingIn } from '../../state/slices.ts'
+import type { ListStateSnapshot, OperatorSnapshot } from '../../state/snapshot.ts'
 import { userError } from '../errors.ts'
 import type { Collect, Operator, OperatorContext } from '../operator.ts'
 import { dateOf } from '../process-context.ts'
@@ -29,26 +31,9 @@ import { freezing, keyFrom } from '../user-code.ts'
 import { restoredWatermark, watermarkState } from '../watermark-state.ts'
 import type { LateRecord } from '../window-late.ts'
 import { E153_JOIN_WITHOUT_EVENT_TIME } from './errors.ts'
+import { LEFT, rowsOn, RIGHT, SIDE_STATES, SideTable, type KeyRows, type Side } from './side-table.ts'
 import { Sweep } from './sweep.ts'
 import { TimeBuffer } from './time-buffer.ts'
-
-export type Side = 0 | 1
-export const LEFT: Side = 0
-export const RIGHT: Side = 1
-
-/** State names in snapshots: a list per key of [time, value, mark]. */
-const STATE_NAMES = ['left', 'right'] as const
-
-/** What one key has in state. */
-export interface KeyRows {
-  readonly key: Key
-  readonly left: TimeBuffer
-  readonly right: TimeBuffer
-  /** When the key is visited next; NOTHING_DUE: never. */
-  due: number
-}
-
-export const rowsOn = (side: Side, rows: KeyRows): TimeBuffer => (side === LEFT ? rows.left : rows.right)
 
 export const NOTHING_DUE = Infinity
 
@@ -87,7 +72,7 @@ export interface JoinRules {
   readonly sweep?: {
     /** Event time between two sweeps. */
     readonly everyMs: number
-    /** Removes what is over; also called before a snapshot. */
+    /** Removes what is over. */
     readonly trim: (rows: KeyRows) => void
   }
 }
@@ -99,6 +84,8 @@ export class JoinSides {
   #order = 0
   #watermark: number
   readonly #keys = new KeyMap<KeyRows>()
+  readonly #tables: readonly [SideTable, SideTable]
+  readonly #increments: IncrementalSnapshots
   readonly #next: Collect
   readonly #late: readonly [Collect, Collect]
   readonly #sweep: Sweep<KeyRows> | undefined
@@ -114,6 +101,11 @@ export class JoinSides {
       freezing(output.collector(LATE_LEFT), context), freezing(output.collector(LATE_RIGHT), context),
     ]
     this.#watermark = restoredWatermark(context.restored)
+    const { maxParallelism } = context
+    this.#tables = [
+      new SideTable(LEFT, this.#keys, maxParallelism), new SideTable(RIGHT, this.#keys, maxParallelism),
+    ]
+    this.#increments = new IncrementalSnapshots(this.#tables)
     this.#sweep = this.#sweepOf(rules)
     this.#restore()
   }
@@ -135,7 +127,10 @@ export class JoinSides {
         output.watermark(watermark)
       },
       onIdle: (idle) => output.idle(idle),
-      snapshot: () => this.#snapshot(),
+      snapshot: (checkpoint) => ({ keyed: [], lists: this.#lists(), slices: this.#increments.cut(checkpoint) }),
+      look: () => this.#look(),
+      onCheckpointComplete: (checkpoint) => this.#increments.confirm(checkpoint),
+      onCheckpointAborted: (checkpoint) => this.#increments.abort(checkpoint),
     }
   }
 
@@ -143,7 +138,8 @@ export class JoinSides {
   rowsOf(key: Key): KeyRows {
     let rows = this.#keys.get(key)
     if (rows === undefined) {
-      rows = { key, left: new TimeBuffer(), right: new TimeBuffer(), due: NOTHING_DUE }
+      const [left, right] = this.#tables
+      rows = { key, left: new TimeBuffer(key, left), right: new TimeBuffer(key, right), due: NOTHING_DUE }
       this.#keys.set(key, rows)
       this.#sweep?.add(rows)
     }
@@ -203,7 +199,7 @@ export class JoinSides {
     const keyOf = keysOf[side]
     return (value, timestamp) => {
       if (timestamp === NO_TIMESTAMP) {
-        throw E153_JOIN_WITHOUT_EVENT_TIME({ operator, side: STATE_NAMES[side] }, { place: { operator } })
+        throw E153_JOIN_WITHOUT_EVENT_TIME({ operator, side: SIDE_STATES[side] }, { place: { operator } })
       }
       this.#rules.take(side, keyFrom(keyOf, value, operator), value, timestamp)
     }
@@ -237,25 +233,21 @@ export class JoinSides {
     }, this.#watermark)
   }
 
-  #snapshot(): OperatorSnapshot {
-    const { maxParallelism } = this.#context
-    const states = STATE_NAMES.map((name, side) => {
-      const builder = new KeyedSnapshotBuilder({ name, kind: 'list', version: 1, maxParallelism })
-      for (const [key, rows] of this.#keys.entries()) {
-        const buffer = rowsOn(side as Side, rows)
-        this.#rules.sweep?.trim(rows)
-        if (buffer.length === 0) continue
-        builder.put(key, undefined, buffer.rows())
-      }
-      return builder.build()
-    })
-    return { keyed: states, lists: [watermarkState(this.#watermark)] }
+  #lists(): readonly ListStateSnapshot[] {
+    return [watermarkState(this.#watermark)]
+  }
+
+  /** Rows that are over, which nobody sees any more, go before. */
+  #look(): OperatorSnapshot {
+    const trim = this.#rules.sweep?.trim
+    if (trim !== undefined) for (const [, rows] of this.#keys.entries()) trim(rows)
+    return { keyed: everythingIn(this.#tables), lists: this.#lists() }
   }
 
   #restore(): void {
     const { restored, freeze } = this.#context
     if (restored === undefined) return
-    STATE_NAMES.forEach((name, side) => {
+    SIDE_STATES.forEach((name, side) => {
       for (const { key, value: stored } of restored.keyed(name)) {
         const buffer = rowsOn(side as Side, this.rowsOf(key))
         for (const [time, value, marked] of stored as [number, unknown, boolean][]) {

@@ -5,7 +5,7 @@
  * also what was put out for records that are alone, so that it can be taken back word for word.
  *
  *   KJ-1  A pair is put out once, when the second of its records arrives, with that record's timestamp.
- *   KJ-2  A record that has expired is in no pair.
+ *   KJ-2  A record that has expired is in no pair. With `refreshedBy: 'read'` each pair begins the time of both anew.
  *   KJ-3  An outer join puts out a changelog: a record that finds nobody is put in alone at once, and taken
  *         back when the first partner comes. What is taken back was put in before, with or without a TTL.
  *   KJ-4  Records that are alone stand all on one side of their key: any record of the other side would be
@@ -14,17 +14,20 @@
  * Source: Flink SQL StreamingJoinOperator, with append-only inputs.
  */
 import { keepsLeft, keepsRight, type KeyedJoinSpec } from '../../graph/join-spec.ts'
+import { ALONE_STATES, keyedJoinStates } from '../../graph/kept-states.ts'
 import { MAIN } from '../../graph/operator-spec.ts'
 import type { ListState } from '../../state/handles.ts'
-import { declareState } from '../declare-state.ts'
+import type { ListStateSnapshot } from '../../state/snapshot.ts'
+import { declareState, eventClock } from '../declare-state.ts'
 import { userError } from '../errors.ts'
 import type { Collect, Operator, OperatorContext } from '../operator.ts'
 import { freezing, keyFrom } from '../user-code.ts'
-import { JoinContext, LEFT, RIGHT, type Side } from './join-sides.ts'
+import { restoredWatermark, watermarkState } from '../watermark-state.ts'
+import { JoinContext } from './join-sides.ts'
+import { LEFT, RIGHT, type Side } from './side-table.ts'
 
-/** State names in snapshots: records, and results of records that are alone. */
+/** State names in snapshots: of records; results of records that are alone have theirs. */
 const STATE_NAMES = ['left', 'right'] as const
-const ALONE_NAMES = ['alone left', 'alone right'] as const
 
 interface SideState {
   readonly records: ListState<unknown>
@@ -36,16 +39,20 @@ export function createKeyedJoin(spec: KeyedJoinSpec, context: OperatorContext): 
   const { operator, output } = context
   const { keysOf, fn, ttl, type } = spec
   const next = freezing(output.collector(MAIN), context)
-  const list = { kind: 'list', version: 1, ...(ttl === undefined ? {} : { ttl }) } as const
+  const alone = { kind: 'list', version: 1, ...(ttl === undefined ? {} : { ttl }) } as const
   const keeps = [keepsLeft(type), keepsRight(type)] as const
-  const names = [...STATE_NAMES, ...ALONE_NAMES.filter((_, side) => keeps[side as Side])]
-  const { backend, handles } = declareState(Object.fromEntries(names.map((name) => [name, list])), context)
+  const aloneNames = ALONE_STATES.filter((_, side) => keeps[side as Side])
+  const declared = { ...keyedJoinStates(spec), ...Object.fromEntries(aloneNames.map((name) => [name, alone])) }
+  const ctx = new JoinContext()
+  let watermark = restoredWatermark(context.restored)
+  const { backend, handles } = declareState(declared, context, eventClock(operator, () => watermark, () => ctx.timestamp))
+  /** The watermark decides nothing else here. */
+  const lists = (): ListStateSnapshot[] => (ttl?.time === 'event' ? [watermarkState(watermark)] : [])
   const stateOf = (side: Side): SideState => ({
     records: handles[STATE_NAMES[side]] as ListState<unknown>,
-    alone: handles[ALONE_NAMES[side]] as ListState<unknown> | undefined,
+    alone: handles[ALONE_STATES[side]] as ListState<unknown> | undefined,
   })
   const states = [stateOf(LEFT), stateOf(RIGHT)] as const
-  const ctx = new JoinContext()
 
   function joined(left: unknown, right: unknown): unknown {
     try {
@@ -85,10 +92,13 @@ export function createKeyedJoin(spec: KeyedJoinSpec, context: OperatorContext): 
   return {
     collect: inputs[LEFT],
     inputs,
-    onWatermark: (watermark) => output.watermark(watermark),
+    onWatermark(reached) {
+      watermark = Math.max(watermark, reached)
+      output.watermark(reached)
+    },
     onIdle: (idle) => output.idle(idle),
-    snapshot: (checkpoint) => ({ keyed: [], lists: [], slices: backend.cut(checkpoint) }),
-    look: () => ({ keyed: backend.snapshot(), lists: [] }),
+    snapshot: (checkpoint) => ({ keyed: [], lists: lists(), slices: backend.cut(checkpoint) }),
+    look: () => ({ keyed: backend.snapshot(), lists: lists() }),
     onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
     onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
   }

@@ -20,7 +20,8 @@ import type { TemporalJoinSpec } from '../../graph/join-spec.ts'
 import type { Key } from '../../graph/key.ts'
 import { userError } from '../errors.ts'
 import type { Operator, OperatorContext } from '../operator.ts'
-import { JoinSides, LEFT, RIGHT, type KeyRows, type Side } from './join-sides.ts'
+import { JoinSides } from './join-sides.ts'
+import { LEFT, RIGHT, type KeyRows, type Side } from './side-table.ts'
 import type { TimeBuffer } from './time-buffer.ts'
 
 export function createTemporalJoin(spec: TemporalJoinSpec, context: OperatorContext): Operator {

@@ -9,14 +9,28 @@
  *         every row; a dead place holds no value.
  *   TB-3  A row is one place in each of two arrays, or three if rows are marked, and no object: rows are most
  *         of what a join holds.
+ *   TB-4  The log of its table knows of every change before it is made. A buffer without rows is not in the table.
  *
  * Source: Flink keeps a map from time to rows and looks at every entry for every record
  * (IntervalJoinOperator); an ordered array gives the same pairs.
  */
+import type { Key } from '../../graph/key.ts'
+import type { ChangeLog, Slot } from '../../state/change-log.ts'
+
+/** Of all buffers of one side. */
+export interface BufferTable {
+  readonly log: ChangeLog<TimeBuffer>
+  /** Buffers that have rows. */
+  count: number
+}
+
 /** Dead places that are put up with before rows are moved to the front. */
 const DEAD_MAX = 16
 
-export class TimeBuffer {
+export class TimeBuffer implements Slot {
+  touched = 0
+  readonly #key: Key
+  readonly #table: BufferTable
   readonly #times: number[] = []
   readonly #values: unknown[] = []
   /** What a mark says is the operator's; there is none until the first. */
@@ -25,6 +39,11 @@ export class TimeBuffer {
   #head = 0
   /** Places from it on are free. */
   #end = 0
+
+  constructor(key: Key, table: BufferTable) {
+    this.#key = key
+    this.#table = table
+  }
 
   get length(): number {
     return this.#end - this.#head
@@ -45,6 +64,7 @@ export class TimeBuffer {
   }
 
   mark(i: number, marked: boolean): void {
+    this.#touch()
     this.#marks ??= this.#times.map(() => false)
     this.#marks[this.#head + i] = marked
   }
@@ -52,6 +72,8 @@ export class TimeBuffer {
   /** The number of the new row. */
   add(time: number, value: unknown): number {
     const end = this.#end
+    if (end === this.#head) this.#enter()
+    else this.#touch()
     if (end === this.#head || (this.#times[end - 1] as number) <= time) {
       this.#put(end, time, value)
       this.#end = end + 1
@@ -68,6 +90,7 @@ export class TimeBuffer {
 
   /** Another value for row number i. */
   replace(i: number, value: unknown): void {
+    this.#touch()
     this.#values[this.#head + i] = value
   }
 
@@ -100,7 +123,10 @@ export class TimeBuffer {
   }
 
   removeFirst(count: number): void {
+    if (count === 0) return
+    this.#touch()
     const head = this.#head + count
+    if (head === this.#end) this.#leave()
     for (let at = this.#head; at < head; at++) this.#values[at] = undefined
     this.#head = head
     const length = this.#end - head
@@ -116,6 +142,22 @@ export class TimeBuffer {
   /** [time, value, mark] of each row, for a snapshot. */
   rows(): readonly (readonly [number, unknown, boolean])[] {
     return Array.from({ length: this.length }, (_, i) => [this.timeAt(i), this.valueAt(i), this.isMarked(i)])
+  }
+
+  #touch(): void {
+    const { log } = this.#table
+    if (this.touched !== log.epoch) log.touch(this.#key, this)
+  }
+
+  /** The table gets its first row. */
+  #enter(): void {
+    this.#table.count += 1
+    this.#table.log.created(this.#key, this)
+  }
+
+  #leave(): void {
+    this.#table.count -= 1
+    this.#table.log.removed(this.#key, this)
   }
 
   /** In a loop this is much faster than `copyWithin`, which V8 does not know for arrays. */

@@ -11,21 +11,25 @@
  *   EV-2  An older version needs an upgrade (E139), another kind `fromKind` (E032), a newer version is refused (E138).
  *   EV-3  What comes out has passed the schema and can be stored; it is never undefined and never a promise (E168). A
  *         value of the present version is put through the schema only if the schema's description has changed.
- *         Of named aggregates those that both versions have are carried over, and new ones begin empty.
+ *         Of named aggregates those that both versions have are carried over, and new ones begin empty; an upgrade is
+ *         asked for what each of them holds, by name. Between those and an aggregate of the job's own there is no way
+ *         without one (E193).
  *   EV-4  A value keeps the time of its last write. What `fromKind` makes has the latest of those it was made of.
  *   EV-5  Nothing is written here. If one value fails, none of the job has begun.
  *
  * Source: Flink row C12 (heap backend: migrated while the snapshot is read); own design of upgrades.
  */
 import { assert } from '../../base/assert.ts'
-import { describeThrown, type StreamError } from '../../base/errors.ts'
-import { carryOver, lostParts, sameShape, shapeIn } from '../../graph/aggregate-shape.ts'
+import { describeThrown, isStreamError, type StreamError } from '../../base/errors.ts'
+import { carryOver, describeShape, hasParts, lostParts, ofParts, partsOf, sameShape, shapeIn, shapeOf,
+  type AggregateShape } from '../../graph/aggregate-shape.ts'
 import type { Key } from '../../graph/key.ts'
-import type { StateKind, StateSpec, UpgradeContext } from '../../graph/state-spec.ts'
+import type { AggregatingStateSpec, StateKind, StateSpec, UpgradeContext } from '../../graph/state-spec.ts'
 import { checkKey } from '../../record/key-codec.ts'
 import { jsonSchemaOf, validateSync } from '../../record/schema.ts'
 import { findUnstorable } from '../../record/value-check.ts'
-import { E032_STATE_CHANGED, E138_NEWER_STATE, E139_NO_UPGRADE, E168_UPGRADE_FAILED } from '../errors.ts'
+import { E032_STATE_CHANGED, E138_NEWER_STATE, E139_NO_UPGRADE, E168_UPGRADE_FAILED,
+  E193_AGGREGATE_CHANGED } from '../errors.ts'
 import { isUserState, type StoredDescription } from '../snapshot.ts'
 
 export interface DeclaredState {
@@ -62,9 +66,11 @@ export function changeOf(stored: StoredDescription, { operator, name, spec }: De
     return { kind: 'refused', error: E139_NO_UPGRADE(versions, place) }
   }
   if (spec.kind !== 'aggregating') return sameSchema(stored, spec) ? { kind: 'none' } : { kind: 'migrated', by: 'schema' }
-  const [before, { shape: after }] = [shapeIn(stored.jsonSchema), spec.aggregate]
-  if (before === undefined || after === undefined || sameShape(before, after)) return { kind: 'none' }
-  return { kind: 'migrated', by: 'aggregates', lost: lostParts(before, after) }
+  const [before, after] = [shapeIn(stored.jsonSchema), shapeOf(spec.aggregate)]
+  if (before === undefined || sameShape(before, after)) return { kind: 'none' }
+  if (hasParts(before) && hasParts(after)) return { kind: 'migrated', by: 'aggregates', lost: lostParts(before, after) }
+  const details = { operator, state: name, stored: describeShape(before), now: describeShape(after) }
+  return { kind: 'refused', error: E193_AGGREGATE_CHANGED(details, place) }
 }
 
 /** The stored one that a declaration goes on from: under its name, else under a former one. */
@@ -91,16 +97,18 @@ function sameSchema({ jsonSchema }: StoredDescription, spec: StateSpec): boolean
   return now === undefined || JSON.stringify(now) === JSON.stringify(jsonSchema)
 }
 
-
 function valueByValue(stored: StoredDescription, declared: DeclaredState, by: MigratedBy): Migration {
   const { spec } = declared
   const { upgrade } = spec
   const carry = by === 'aggregates' ? carriedBy(stored, spec) : undefined
+  const told = spec.kind === 'aggregating' ? partsIn(stored) : undefined
   const renewed = (value: unknown, about: UpgradeContext): unknown => {
     if (carry !== undefined) return carry(value)
     const problem = failure(stored, declared, about)
-    const made = by === 'upgrade' ? called(() => upgrade?.(stored.version, value, about), problem) : value
-    return admitted(made, spec, problem)
+    if (by !== 'upgrade') return admitted(value, spec, problem)
+    const given = told === undefined ? value : partsOf(told, value)
+    const made = called(() => upgrade?.(stored.version, given, about), problem)
+    return spec.kind === 'aggregating' ? accumulatorOf(made, spec, problem) : admitted(made, spec, problem)
   }
   const one = (wrapped: unknown, about: UpgradeContext): unknown => {
     if (stored.stamped !== true) return renewed(wrapped, about)
@@ -119,8 +127,22 @@ function valueByValue(stored: StoredDescription, declared: DeclaredState, by: Mi
   }
 }
 
-function carriedBy({ jsonSchema }: StoredDescription, spec: StateSpec): (accumulator: unknown) => unknown {
-  const before = shapeIn(jsonSchema)
+function partsIn({ jsonSchema }: StoredDescription): AggregateShape | undefined {
+  const shape = shapeIn(jsonSchema)
+  return shape !== undefined && hasParts(shape) ? shape : undefined
+}
+
+function accumulatorOf(made: unknown, { aggregate: { shape, create } }: AggregatingStateSpec, problem: Problem): unknown {
+  if (shape === undefined) return storable(made, problem)
+  try {
+    return storable(ofParts(shape, made, create()), problem)
+  } catch (thrown) {
+    throw isStreamError(thrown) ? thrown : problem((thrown as Error).message)
+  }
+}
+
+function carriedBy(stored: StoredDescription, spec: StateSpec): (accumulator: unknown) => unknown {
+  const before = partsIn(stored)
   assert(spec.kind === 'aggregating' && before !== undefined && spec.aggregate.shape !== undefined, 'both shapes are known')
   const { create, shape } = spec.aggregate
   const carry = carryOver(before, shape)
@@ -213,7 +235,11 @@ function admitted(value: unknown, spec: StateSpec, problem: Problem): unknown {
     }
     good = result.value
   }
-  const bad = findUnstorable(good)
-  if (bad === undefined) return good
+  return storable(good, problem)
+}
+
+function storable(value: unknown, problem: Problem): unknown {
+  const bad = findUnstorable(value)
+  if (bad === undefined) return value
   throw problem(`it cannot be stored: ${bad.path === '' ? 'it is' : `at ${bad.path} it holds`} ${bad.found}`)
 }

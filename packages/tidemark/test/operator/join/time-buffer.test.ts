@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TimeBuffer } from '../../../src/operator/join/time-buffer.ts'
+import { ChangeLog } from '../../../src/state/change-log.ts'
 
 interface Row {
   readonly time: number
@@ -18,7 +19,7 @@ const action = fc.oneof(
 
 test('a buffer is a list in order of time, then of arrival, whatever is added, marked and removed', () => {
   fc.assert(fc.property(fc.array(action, { maxLength: 150 }), (actions) => {
-    const buffer = new TimeBuffer()
+    const buffer = new TimeBuffer('k', { log: new ChangeLog(), count: 0 })
     let rows: Row[] = []
     actions.forEach((each, n) => {
       if ('add' in each) {
