@@ -32,7 +32,7 @@ const LAYERS = {
 }
 
 /** Only these touch the world; everything else gets it through base/ports.ts. */
-const EDGE = ['host', 'connector', 'rest', 'cli', 'testing']
+const EDGE = ['host', 'connector', 'rest', 'cli', 'testing', 'state/lmdb']
 
 module.exports = {
   forbidden: [
@@ -52,10 +52,17 @@ module.exports = {
     },
     {
       name: 'world-at-the-edge',
-      comment: 'node: and packages are for host, connector, rest and cli; types of a specification may go anywhere',
+      comment: 'node: and packages are for host, connector, rest, cli and state/lmdb; types of a specification may go anywhere',
       severity: 'error',
       from: { path: SRC, pathNot: EDGE.map((layer) => `${SRC}${layer}/`) },
       to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'lmdb-behind-its-port',
+      comment: 'native and optional: one file knows it, and whoever makes a store; nobody else needs it installed',
+      severity: 'error',
+      from: { path: SRC, pathNot: [`${SRC}state/lmdb/`, `${SRC}host/`] },
+      to: { path: [`${SRC}state/lmdb/`, 'node_modules/lmdb/'] },
     },
     {
       name: 'resolvable',

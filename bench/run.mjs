@@ -2,7 +2,8 @@
  * Measures the engine beside the least that could do the same work.
  *
  *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
- *   npm run bench -- state [--keys N] [--json]
+ *   npm run bench -- state|tables [--keys N] [--json]
+ *   npm run bench -- large [--keys N] [--memory BYTES] [--json]
  *   npm run bench -- recovery|latency|checkpoints|scaling [--pairs N] [--quick] [--json]
  *   npm run bench -- memory|idle [--seconds N] [--quick] [--json]
  *
@@ -24,7 +25,9 @@ import { idle, memory, shownIdle, shownMemory } from './limits/run.mjs'
 import { nexmark, shownNexmark } from './nexmark/run.mjs'
 import { recovery, shownRecovery } from './recovery/run.mjs'
 import { scaling, shownScaling } from './scaling/run.mjs'
+import { largeBench } from './state/large.mjs'
 import { stateBench } from './state/run.mjs'
+import { shownTables, tablesBench } from './state/tables.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
@@ -234,6 +237,11 @@ const ALONE = {
     measure: (values, context) => stateBench({ ...context, keys: wholeFrom1(values, 'keys') }),
     shown: (result) => JSON.stringify(result, undefined, 2),
   },
+  large: {
+    measure: (values, context) => largeBench({ ...context, keys: wholeFrom1(values, 'keys'), memoryBytes: wholeFrom1(values, 'memory') }),
+    shown: (result) => JSON.stringify(result, undefined, 2),
+  },
+  tables: { measure: (values, context) => tablesBench({ ...context, keys: wholeFrom1(values, 'keys') }), shown: shownTables },
   recovery: { measure: ({ quick }, context) => recovery({ ...context, quick }), shown: shownRecovery },
   latency: { measure: ({ quick }, context) => latency({ ...context, quick }), shown: shownLatency },
   checkpoints: { measure: ({ quick }, context) => checkpoints({ ...context, quick }), shown: shownCheckpoints },
@@ -274,6 +282,7 @@ async function main() {
       events: { type: 'string' },
       queries: { type: 'string' },
       keys: { type: 'string' },
+      memory: { type: 'string' },
       flink: { type: 'string' },
       'no-flink': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },

@@ -54,7 +54,7 @@ async function bundle() {
   const entry = ([name, path]) => [name, join(PACKAGE, 'src', `${path}.ts`)]
   const made = await rolldown({
     input: Object.fromEntries(Object.entries(ENTRIES).map(entry)),
-    cwd: PACKAGE, platform: 'node', external: [/^node:/, 'jiti'],
+    cwd: PACKAGE, platform: 'node', external: [/^node:/, 'jiti', 'lmdb'],
   })
   const output = { dir: BUNDLE, format: 'esm', sourcemap: true, entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' }
   rmSync(BUNDLE, { recursive: true, force: true })

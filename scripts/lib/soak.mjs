@@ -16,7 +16,9 @@ const GIVE_UP_AFTER_STARTS = 80
 const ENGINE_TIMEOUT_MS = 120_000
 /** One in so many processes is killed while it starts. */
 const START_UP_ONE_IN = 12
+/** At first; on a busy machine a process does little in that time, so that after so many starts each one has as much again. */
 const LIVES_UP_TO_MS = 1600
+const LONGER_AFTER_STARTS = 20
 /** Steps that only worker threads reach, if there are any: at one of them a thread leaves, while the process lives. */
 const THREAD_STEPS = [
   'src.poll', 'task.barrier.first', 'task.aligned', 'task.snapshot.sync', 'task.ack.sent', 'commit.begin',
@@ -142,10 +144,11 @@ class Round {
   }
 }
 
-function drawKill(random) {
+function drawKill(random, starts) {
+  const livesUpToMs = LIVES_UP_TO_MS * Math.ceil(starts / LONGER_AFTER_STARTS)
   return random.between(1, START_UP_ONE_IN) === 1
     ? { from: 'spawn', afterMs: random.between(0, 1000) }
-    : { from: 'start', afterMs: random.between(0, LIVES_UP_TO_MS) }
+    : { from: 'start', afterMs: random.between(0, livesUpToMs) }
 }
 
 /** A thread leaves, and the first ones that take its place do so again. */
@@ -164,7 +167,7 @@ async function randomKills(context, report) {
       const label = `round ${number}, start ${starts}`
       const before = progress(round.state)
       const enough = report.kills >= kills
-      const kill = enough ? undefined : drawKill(random)
+      const kill = enough ? undefined : drawKill(random, starts)
       const checkpointEvery = random.between(0, 1) === 0 ? '200ms' : '50ms'
       const run = await round.start({ rate: enough ? 0 : rate, kill, checkpointEvery, threads: !enough })
       report.threadDeaths += run.threadDeaths

@@ -9,11 +9,14 @@
  *         variables of its own (a `collect()` of a test) belongs to it.
  *   BU-3  Every error names the job and, where it can be found, file:line in the job file.
  */
+import { byteSize } from '../base/byte-size.ts'
 import { durationMs } from '../base/duration.ts'
 import { isStreamError } from '../base/errors.ts'
 import { firstDifference } from '../graph/compare.ts'
 import { E002_NOT_DETERMINISTIC, E008_IMPOSSIBLE_OPTION } from '../graph/errors.ts'
-import { DEFAULT_CHECKPOINT, DEFAULT_MAX_PARALLELISM, DEFAULT_RESTART } from '../graph/logical-graph.ts'
+import {
+  DEFAULT_CACHE_BYTES, DEFAULT_CHECKPOINT, DEFAULT_MAX_PARALLELISM, DEFAULT_RESTART, LEAST_CACHE_BYTES,
+} from '../graph/logical-graph.ts'
 import type { CheckpointOptions, LogicalGraph, RestartStrategy } from '../graph/logical-graph.ts'
 import { validateGraph } from '../graph/validate.ts'
 import { userFrame } from './call-site.ts'
@@ -21,7 +24,7 @@ import { RecordingConfig } from './config.ts'
 import { E014_BUILD_THREW } from './errors.ts'
 import { GraphDraft } from './graph-draft.ts'
 import { jobBuilder } from './job-builder.ts'
-import type { CheckpointSettings, Job, RestartSettings } from './job.ts'
+import type { CheckpointSettings, Job, RestartSettings, StateSettings } from './job.ts'
 
 export interface BuildSettings {
   /** `-c key=value` of this run. */
@@ -65,6 +68,7 @@ function buildOnce(job: Job, settings: BuildSettings, asked: Set<string>): Logic
     ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
     checkpoint: checkpointOptions(options.checkpoint ?? {}),
     restart: restartStrategy(options.restart),
+    ...pagedState(options.state ?? {}),
   }
 }
 
@@ -135,6 +139,13 @@ function restartStrategy(given: RestartSettings | undefined): RestartStrategy {
     factor: grows,
     attempts: whole(given.attempts ?? attempts, 0, 'restart.attempts'),
   }
+}
+
+function pagedState({ backend = 'heap', cache, directory }: StateSettings): Pick<LogicalGraph, 'pagedState'> {
+  if (backend !== 'heap' && backend !== 'lmdb') throw impossible('state.backend', backend, "use 'heap' or 'lmdb'")
+  const cacheBytes = byteSize(cache ?? DEFAULT_CACHE_BYTES, 'state.cache', LEAST_CACHE_BYTES)
+  if (backend === 'heap') return {}
+  return { pagedState: { cacheBytes, ...(directory === undefined ? {} : { directory }) } }
 }
 
 function whole(given: number, from: number, option: string): number {

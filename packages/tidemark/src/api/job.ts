@@ -4,6 +4,7 @@
  * The command line, tests and every worker import the same file and build the graph from this value
  * (build.ts). Functions are never serialised.
  */
+import type { ByteSize } from '../base/byte-size.ts'
 import type { Duration } from '../base/duration.ts'
 import type { Guarantee } from '../graph/logical-graph.ts'
 import { callSite } from './call-site.ts'
@@ -54,6 +55,21 @@ export type RestartSettings =
       readonly attempts?: number
     }
 
+export interface StateSettings {
+  /**
+   * Where keyed state lives between checkpoints. 'heap' (default): in memory. 'lmdb': in files of the local disk, with
+   * a cache in memory, for state that is larger than memory; needs the package `lmdb` beside this one (E195). It holds for
+   * process functions and what is made of them (`dedupe`, `topN`, …), for running aggregates and for joins without
+   * windows; windows, other joins, patterns and timers stay on the heap. Checkpoints and savepoints are the same.
+   * Source: Flink's state.backend.type, with RocksDB.
+   */
+  readonly backend?: 'heap' | 'lmdb'
+  /** What decoded entries may take in memory, all operators and subtasks together, about. Default '256MB'. */
+  readonly cache?: ByteSize
+  /** Of the files, which are scratch. Default: in the state directory, or in that of the system if it is not of this machine. */
+  readonly directory?: string
+}
+
 export interface JobOptions<G extends Guarantee = Guarantee> {
   /** 'exactly-once' (default), or 'at-least-once': after a failure records may be seen twice. */
   readonly guarantee?: G
@@ -63,6 +79,7 @@ export interface JobOptions<G extends Guarantee = Guarantee> {
   /** Key groups: the largest parallelism this job can ever have on its state. Default 128. */
   readonly maxParallelism?: number
   readonly restart?: RestartSettings
+  readonly state?: StateSettings
 }
 
 export interface Job {

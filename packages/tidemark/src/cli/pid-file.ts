@@ -7,9 +7,10 @@
  *   PF-1  The file of a process that lives is never replaced before the engine's lock was won.
  *   PF-2  A process removes only its own number.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { storageError } from '../base/storage-errors.ts'
+import { makeDirectoriesSync } from '../host/make-directories.ts'
 import { localPlace } from '../host/places.ts'
 
 export const PID_FILE = 'tidemark.pid'
@@ -22,7 +23,7 @@ export class PidFile {
     const directory = localPlace(stateDirectory)
     this.#path = join(directory, PID_FILE)
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      makeDirectoriesSync(directory, 0o700)
     } catch (error) {
       throw failure(error, 'creating', directory)
     }

@@ -7,13 +7,15 @@
  *   CS-1  A key that neither the engine nor the job reads is refused before anything runs.
  *   CS-2  The same key twice is refused: nobody has to know which one wins.
  */
+import { byteSize, type ByteSize } from '../base/byte-size.ts'
 import { durationMs, type Duration } from '../base/duration.ts'
 import { isStreamError } from '../base/errors.ts'
 import { didYouMean } from '../base/did-you-mean.ts'
+import { LEAST_CACHE_BYTES } from '../graph/logical-graph.ts'
 import { E091_UNKNOWN_SETTING, E096_BAD_SETTING } from './errors.ts'
 
 interface EngineSetting {
-  readonly kind: 'duration' | 'count' | 'switch'
+  readonly kind: 'duration' | 'count' | 'switch' | 'size' | 'backend'
   readonly min: number
   readonly example: string
   readonly brief: string
@@ -45,6 +47,12 @@ export const ENGINE_SETTINGS: Readonly<Record<string, EngineSetting>> = {
   },
   pruneColumns: {
     kind: 'switch', min: 0, example: 'pruneColumns=off', brief: 'send between threads only what is read of a record',
+  },
+  stateBackend: {
+    kind: 'backend', min: 0, example: 'stateBackend=lmdb', brief: 'heap, or lmdb for keyed state larger than memory',
+  },
+  stateCache: {
+    kind: 'size', min: LEAST_CACHE_BYTES, example: 'stateCache=256MB', brief: 'of entries in memory, with stateBackend=lmdb',
   },
   heartbeatTimeout: {
     kind: 'duration', min: 1000, example: 'heartbeatTimeout=30s', brief: 'a worker thread silent for longer is replaced',
@@ -89,12 +97,22 @@ const FORMS: Readonly<Record<EngineSetting['kind'], Form>> = {
     expected: (min) => `it needs a duration${min === 0 ? '' : ` of at least ${min}ms`}: a number followed by ms, s, m, h or d`,
   },
   count: { good: isCount, expected: (min) => `it needs a whole number${min === 0 ? '' : ` from ${min}`}` },
+  size: { good: isSize, expected: (min) => `it needs a size of at least ${min} bytes: a number followed by kB, MB or GB` },
+  backend: { good: (value) => value === 'heap' || value === 'lmdb', expected: () => 'it is heap or lmdb' },
   switch: { good: (value) => value === 'on' || value === 'off', expected: () => 'it is on or off' },
 }
 
 function isDuration(value: string, min: number): boolean {
+  return isAccepted(() => durationMs(value as Duration, 'setting', min))
+}
+
+function isSize(value: string, min: number): boolean {
+  return isAccepted(() => byteSize(value as ByteSize, 'setting', min))
+}
+
+function isAccepted(parse: () => unknown): boolean {
   try {
-    durationMs(value as Duration, 'setting', min)
+    parse()
     return true
   } catch (error) {
     if (isStreamError(error)) return false

@@ -65,6 +65,14 @@ export type RestartStrategy =
       readonly attempts: number
     }
 
+/** Keyed state that may be larger than memory is kept in files of this machine (paged-operators.ts). */
+export interface PagedState {
+  /** Of decoded entries in memory, all together. */
+  readonly cacheBytes: number
+  /** Undefined: where the host thinks best. */
+  readonly directory?: string
+}
+
 export interface LogicalGraph {
   readonly job: string
   readonly guarantee: Guarantee
@@ -74,6 +82,8 @@ export interface LogicalGraph {
   readonly parallelism?: number
   readonly checkpoint: CheckpointOptions
   readonly restart: RestartStrategy
+  /** Undefined: all state is on the heap. */
+  readonly pagedState?: PagedState | undefined
   /** False: records cross every shuffle one by one (pre-aggregation.ts). */
   readonly aggregateAhead?: boolean
   /** False: records cross every shuffle whole (column-pruning.ts). */
@@ -88,5 +98,9 @@ export const DEFAULT_CHECKPOINT: CheckpointOptions = {
 export const DEFAULT_RESTART = {
   kind: 'exponential-delay', initialMs: 100, maxMs: 60_000, factor: 2, attempts: 8,
 } as const satisfies RestartStrategy
+
+export const DEFAULT_CACHE_BYTES = 256e6
+/** Below this a store would do nothing but read and write. */
+export const LEAST_CACHE_BYTES = 1e6
 
 export const DEFAULT_MAX_PARALLELISM = 128

@@ -16,6 +16,7 @@ import { LocalChannel } from '../channel/local-channel.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts'
 import { keyGroupRange } from '../graph/key-groups.ts'
 import type { LogicalOperator } from '../graph/logical-graph.ts'
+import type { Landing } from '../job/landing.ts'
 import { MetricsTable } from '../observe/metrics-table.ts'
 import type { OperatorMetrics, ProcessingTimeService } from '../operator/operator.ts'
 import { SinkOperator } from '../operator/sink-operator.ts'
@@ -42,6 +43,10 @@ export interface DeploymentPart {
 interface Restored {
   readonly checkpoint: number
   of(operator: string, vertex: JobVertex, subtask: number): RestoredOperator | undefined
+  /** Has the stores of operators whose state may be larger than memory. */
+  readonly landing?: Landing | undefined
+  /** Everything that is made from it has taken its own. */
+  forgetKeyed(): void
 }
 
 export interface DeploymentInit {
@@ -86,6 +91,8 @@ export class Deployment {
   readonly #subtasks = new Map<string, Placed>()
   readonly #metrics: OperatorMetrics[] = []
   readonly #table: NonNullable<DeploymentInit['metrics']>
+  /** What parts that have not started yet were restored from. */
+  readonly #unused = new Map<Attempt, Restored>()
   /** By edge, then by producer and consumer; both ends are in this thread. */
   readonly #channels = new Map<number, Map<string, LocalChannel>>()
 
@@ -106,6 +113,7 @@ export class Deployment {
 
   /** Makes the subtasks of a part, in the place of those that were there. */
   redeploy(part: DeploymentPart): void {
+    this.#unused.set(part.attempt, part.restored)
     this.cancel(part.vertices)
     for (const edge of this.#init.graph.edges) {
       if (part.vertices?.has(edge.toVertex) ?? true) this.#channels.delete(edge.index)
@@ -122,6 +130,8 @@ export class Deployment {
 
   start(attempt: Attempt): void {
     for (const { id, subtask } of this.#subtasks.values()) if (id.attempt === attempt) subtask.start()
+    this.#unused.get(attempt)?.forgetKeyed()
+    this.#unused.delete(attempt)
   }
 
   /** An attempt that is over, or not here yet, hears nothing. */
@@ -281,6 +291,7 @@ export class Deployment {
         keyGroups: keyGroupRange(subtask, vertex.parallelism, graph.maxParallelism),
         jobId, epoch, attempt: ofAttempt, output, processingTime, ports, metrics,
         restored: stateOf(restored, stateNames(operator), vertex, subtask),
+        pagedStore: restored.landing?.storeOf(operator, subtask),
         freeze: options.freeze,
         wake: () => hooks.wake(),
         post: (mail) => hooks.post(mail),
@@ -312,7 +323,7 @@ function stateOf(
 }
 
 /** Whose state an operator goes on from: it has its own, or none and looks at that of the window it works for. */
-const stateNames = ({ name, was, spec }: LogicalOperator): readonly string[] =>
+export const stateNames = ({ name, was, spec }: LogicalOperator): readonly string[] =>
   spec.kind === 'pre-aggregate' ? [spec.of, ...spec.ofFormer] : [name, ...was]
 
 /** An empty table for one attempt; with `memory`, the view of another thread of the same job. */

@@ -19,10 +19,11 @@
  * Source: decision D8; unix(7), link(2).
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
+import { chmod, link, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { E049_NO_HARD_LINKS, E051_STATE_LOCKED } from '../checkpoint/errors.ts'
 import { storageError } from '../base/storage-errors.ts'
+import { madeDirectories } from './make-directories.ts'
 import { localPlace } from './places.ts'
 import { SocketPath } from './socket-path.ts'
 
@@ -48,7 +49,7 @@ type Holder = { readonly kind: 'dead' | 'gone' } | { readonly kind: 'alive'; rea
 /** Throws E051 if another process holds it. */
 export async function lockDirectory(stateDirectory: string, options: LockOptions = {}): Promise<DirectoryLock> {
   const directory = localPlace(stateDirectory)
-  await named('mkdir', directory, mkdir(directory, { recursive: true, mode: 0o700 }))
+  await named('mkdir', directory, madeDirectories(directory, 0o700))
   const place = new LockPlace(directory, stateDirectory)
   try {
     return await acquire(place, options)

@@ -16,6 +16,7 @@ import { Deployment, type DeploymentCounts } from './deployment.ts'
 import { EventLoop } from './event-loop.ts'
 import { HostMeter, type HostSample } from './host-meter.ts'
 import { NO_COUNTS, type JobHost, type JobHostInit } from './job-host.ts'
+import { landings } from './paged-stores.ts'
 import { PrintHub } from './print-hub.ts'
 import { realPorts } from './real-ports.ts'
 import { Turns } from './turns.ts'
@@ -41,7 +42,9 @@ export class InProcessHost implements JobHost {
     this.#loop = new EventLoop((deadlineMs) => this.#turns.run(deadlineMs), (error) => init.onBroken(error))
     this.#ports = realPorts({ executor: this.#loop, storage: init.storage, log: init.log, probe: init.probe })
     this.#meter = new HostMeter(init.graph, 1)
+    const { pagedDirectory } = init
     this.#supervisor = new JobSupervisor(this.#meter.watching({
+      ...(pagedDirectory === undefined ? {} : { landing: landings(init.graph, { directory: pagedDirectory, owner: 'main' }) }),
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
       ...(init.from === undefined ? {} : { from: init.from, claim: init.claim ?? false }),

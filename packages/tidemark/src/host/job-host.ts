@@ -34,6 +34,8 @@ export interface JobHostInit
   readonly directory: string
   readonly engine: string
   readonly fresh: boolean
+  /** For keyed state that is kept on the local disk, empty; undefined: none is. */
+  readonly pagedDirectory?: string | undefined
   /** Absolute path to begin from; undefined: what the directory holds. */
   readonly from?: string
   readonly log: Log

@@ -17,6 +17,7 @@ import { assert } from '../base/assert.ts'
 import { wait, type Done, type Io } from '../base/io.ts'
 import type { Access, FileHandle, FileInfo, Storage } from '../base/ports.ts'
 import { storageError } from '../base/storage-errors.ts'
+import { makeDirectories } from './make-directories.ts'
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 type PlainCallback = (error: NodeJS.ErrnoException | null) => void
@@ -146,7 +147,7 @@ class NodeStorage implements Storage {
 
   *makeDirectory(path: string, access: Access = 'private'): Io<void> {
     yield* call<undefined>('mkdir', path, (done) =>
-      fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE[access] }, plain(done)))
+      makeDirectories(path, DIRECTORY_MODE[access], plain(done)))
   }
 
   *removeDirectory(path: string): Io<boolean> {

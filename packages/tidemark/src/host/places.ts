@@ -10,10 +10,11 @@
  *          another machine nobody is met: there the epochs decide alone (EP-1).
  */
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { storageError } from '../base/storage-errors.ts'
+import { makeDirectoriesSync } from './make-directories.ts'
 import { isS3, normalS3 } from './s3/place.ts'
 
 /** True where the directory is not one of this machine. */
@@ -40,7 +41,7 @@ export function localPlace(directory: string): string {
 
 function ownDirectory(path: string, user: number): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeDirectoriesSync(path, 0o700)
     const about = lstatSync(path)
     if (about.isDirectory() && about.uid === user && (about.mode & 0o077) === 0) return
   } catch (error) {

@@ -28,6 +28,7 @@ import { MemoryStorage } from './memory-storage.ts'
 import { realStorage } from './real-storage.ts'
 import { rescaleAnswer, savepointAnswer, stopAnswer } from './order-answers.ts'
 import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
+import { onTheHeap, pagedDirectory } from './paged-stores.ts'
 import type { PrintLine } from './print-hub.ts'
 import { engineError, E156_ORDER_REFUSED } from './errors.ts'
 import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
@@ -311,6 +312,10 @@ class Run implements JobHandle {
       await this.#release()
       return
     }
+    const onHeap = onTheHeap(this.#graph)
+    if (onHeap.length > 0) {
+      log('warn', `state.backend 'lmdb' is not for windows, joins with bounds and patterns: what ${onHeap.join(', ')} keep stays on the heap`)
+    }
     const make = await this.#hosts()
     if (this.#hasEnded()) return
     const first: JobHostInit = {
@@ -319,6 +324,7 @@ class Run implements JobHandle {
       directory: this.#directory,
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
+      pagedDirectory: await pagedDirectory(this.#graph, stateDirectory),
       ...(this.#options.from === undefined ? {} : { from: resolvePlace(this.#options.from), claim: this.#options.claim ?? false }),
       ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,

@@ -49,8 +49,10 @@ import { E083_JOB_BROKEN } from './errors.ts'
 import { operatorsIn, stateNamesOf } from './failover-regions.ts'
 import { JobAttempt, type AttemptEnd, type Deployed, type DeploymentEvents } from './job-attempt.ts'
 import type { Vertices } from './region-failover.ts'
+import type { Landing } from './landing.ts'
 import { decideRestart } from './restart-strategy.ts'
 import { readCheckpoint, type RestoredJob } from './restore.ts'
+import type { RestorePlan } from './restore-plan.ts'
 import { ownState, settle } from './settle.ts'
 import { isPassing, refusalOf, whyFailed, type StopRequest } from './stop.ts'
 import { StopPlace } from './stop-place.ts'
@@ -95,6 +97,10 @@ export interface SupervisorInit {
   readonly claim?: boolean
   /** Operators (`name`) and states (`operator/state`) of the checkpoint that may be dropped. */
   readonly allowDropped?: readonly string[]
+  /** Where keyed state that may be larger than memory goes; undefined: all of it is kept in memory. */
+  landing?(vertices?: Vertices): Landing | undefined
+  /** Subtasks are in other threads, which read what they own of a checkpoint themselves. */
+  readonly elsewhere?: boolean
   deploy(init: DeployInit): Deployed
   onStarted(opened: OpenedDirectory): void
   onCheckpoint(checkpoint: CompletedCheckpoint): void
@@ -289,8 +295,15 @@ export class JobSupervisor {
 
   *#restore(opened: OpenedDirectory): Io<RestoredJob> {
     const { ports, directory, graph, allowDropped = [] } = this.#init
-    const restored = yield* readCheckpoint(ports, directory, opened.restore, graph.maxParallelism)
-    checkStates(opened.restore, restored, graph, allowDropped)
+    const { maxParallelism } = graph
+    const reading = { directory, manifest: opened.restore, maxParallelism, landing: this.#init.landing?.() }
+    const restored = yield* readCheckpoint(ports, { ...reading, plan: this.#plan() })
+    if (statesProblem(opened.restore, restored, graph, allowDropped) !== undefined) {
+      // What was only described may be empty, so that there is nothing that could be lost.
+      const exact = this.#init.elsewhere === true ? yield* readCheckpoint(ports, { ...reading, plan: { kind: 'all' } }) : restored
+      const problem = statesProblem(opened.restore, exact, graph, allowDropped)
+      if (problem !== undefined) throw problem
+    }
     const origin = opened.restore?.origin
     const fence = (): Io<void> => requireMine(ports.storage, directory, opened.epoch)
     if (origin !== undefined) yield* settle({ ports, graph: graph.logical, origin, restored, fence })
@@ -378,10 +391,17 @@ export class JobSupervisor {
     const { ports, directory, graph } = this.#init
     yield* requireMine(ports.storage, directory, opened.epoch)
     const operators = operatorsIn(graph, vertices)
-    const read = yield* readCheckpoint(ports, directory, manifest, graph.maxParallelism, stateNamesOf(operators))
+    const read = yield* readCheckpoint(ports, {
+      directory, manifest, maxParallelism: graph.maxParallelism, operators: stateNamesOf(operators),
+      landing: this.#init.landing?.(vertices), plan: this.#plan(),
+    })
     const restored = ownState(read, manifest)
     yield* this.#removeAbandoned(opened, restored, manifest?.checkpoint, operators)
     return restored
+  }
+
+  #plan(): RestorePlan {
+    return { kind: this.#init.elsewhere === true ? 'described' : 'all' }
   }
 
   #onAttemptEnd(end: AttemptEnd, opened: OpenedDirectory): void {
@@ -447,14 +467,13 @@ export class JobSupervisor {
 }
 
 /** JS-6. */
-function checkStates(
+function statesProblem(
   manifest: Manifest | undefined, restored: RestoredJob, graph: JobGraph, allowDropped: readonly string[],
-): void {
-  if (manifest === undefined) return
+): StreamError | undefined {
+  if (manifest === undefined) return undefined
   const { checkpoint, origin } = manifest
   const committed = origin?.committed === true
-  const problem = problemOf(compareStates(restored.describe(), graph.logical, { checkpoint, allowDropped, committed }))
-  if (problem !== undefined) throw problem
+  return problemOf(compareStates(restored.describe(), graph.logical, { checkpoint, allowDropped, committed }))
 }
 
 /** Under the name of its source, or a former one. */

@@ -29,6 +29,18 @@ import { createFilter, createFlatMap, createMap, createSplit } from './stateless
 import { createWindow } from './window.ts'
 
 export function createOperator({ spec }: LogicalOperator, context: OperatorContext): Operator {
+  const operator = withKept(spec, context)
+  const { pagedStore } = context
+  if (pagedStore === undefined) return operator
+  const close = operator.close?.bind(operator)
+  operator.close = () => {
+    close?.()
+    pagedStore.dispose()
+  }
+  return operator
+}
+
+function withKept(spec: OperatorSpec, context: OperatorContext): Operator {
   const kept = keptStates(spec)
   if (Object.keys(kept).length === 0) return made(spec, context)
   const restored = withPresentValues(context.restored, context.operator, kept)

@@ -20,10 +20,10 @@ export interface DeclaredState {
 export function declareState(
   states: Readonly<Record<string, StateSpec>>, context: OperatorContext, eventTime: EventClock,
 ): DeclaredState {
-  const { operator, processingTime, restored } = context
+  const { operator, processingTime, restored, pagedStore } = context
   const backend = new KeyedBackend({
     operator, maxParallelism: context.maxParallelism, now: () => processingTime.now(), eventTime,
-    freeze: context.freeze,
+    freeze: context.freeze, pagedStore,
   })
   const handles: [string, unknown][] = []
   for (const [name, spec] of Object.entries(states)) {

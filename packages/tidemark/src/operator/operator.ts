@@ -18,6 +18,7 @@ import type { Attempt, CheckpointId, Epoch } from '../base/ids.ts'
 import type { Ports } from '../base/ports.ts'
 import type { KeyGroupRange } from '../graph/key-groups.ts'
 import type { OutputTag } from '../graph/operator-spec.ts'
+import type { PagedStore } from '../state/paged/paged-store.ts'
 import type { OperatorSnapshot, RestoredOperator } from '../state/snapshot.ts'
 import type { Generate, Inline } from './inline.ts'
 
@@ -64,6 +65,8 @@ export interface OperatorContext {
   readonly metrics: OperatorMetrics
   /** State of this subtask at the restored checkpoint; undefined at a first start. */
   readonly restored: RestoredOperator | undefined
+  /** Of this operator alone: where keyed state is kept that may be larger than memory; undefined: on the heap. */
+  readonly pagedStore?: PagedStore | undefined
   /** Dev, tests and harness: deep-freeze what user code hands over. */
   readonly freeze: boolean
   /** Something outside the record path became ready (source data, sink room): run me again. */

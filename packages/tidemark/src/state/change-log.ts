@@ -26,6 +26,8 @@ export interface Changes {
   /** The same of what was removed. */
   readonly goneKeys: Key[]
   readonly goneSlots: Slot[]
+  /** Perhaps everything changed: it was too much to be noted. */
+  readonly all?: boolean
 }
 
 /** Not the mark of any epoch, which are small numbers. */
@@ -33,7 +35,7 @@ export const GONE = -(2 ** 30)
 
 export const noChanges = (): Changes => ({ keys: [], slots: [], goneKeys: [], goneSlots: [] })
 
-export const countOf = ({ keys, goneKeys }: Changes): number => keys.length + goneKeys.length
+export const countOf = ({ keys, goneKeys, all }: Changes): number => all === true ? Infinity : keys.length + goneKeys.length
 
 export function joinChanges(parts: readonly Changes[]): Changes {
   const [only] = parts
@@ -41,6 +43,7 @@ export function joinChanges(parts: readonly Changes[]): Changes {
   return {
     keys: parts.flatMap(({ keys }) => keys), slots: parts.flatMap(({ slots }) => slots),
     goneKeys: parts.flatMap(({ goneKeys }) => goneKeys), goneSlots: parts.flatMap(({ goneSlots }) => goneSlots),
+    all: parts.some(({ all }) => all === true),
   }
 }
 

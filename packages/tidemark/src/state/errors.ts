@@ -182,3 +182,59 @@ export const E168_UPGRADE_FAILED = defineError<Versions & {
     'try it without running the job: tidemark check <file> --against <dir>',
   ],
 })
+
+export const E195_LMDB_MISSING = defineError<{ readonly problem: string }>({
+  code: 'E195',
+  kind: 'environment',
+  retryable: false,
+  title: 'State on disk needs the package lmdb',
+  what: (d) => `The package lmdb could not be loaded: ${d.problem}.`,
+  why: () => 'It is native code and an optional dependency: only jobs whose state is larger than memory need it.',
+  fix: () => [
+    'install it: npm install lmdb',
+    'keep the state in memory, which needs no package: leave out state: { backend: … }',
+  ],
+})
+
+export const E196_STORE_FAILED = defineError<{
+  readonly directory: string
+  /** `opened`, `read`, `written`. */
+  readonly doing: string
+  readonly problem: string
+  /** The disk or the address space is full. */
+  readonly full: boolean
+}>({
+  code: 'E196',
+  kind: 'resource',
+  retryable: true,
+  title: 'State on disk cannot be used',
+  what: (d) => `The state in ${d.directory} could not be ${d.doing}: ${d.problem}.`,
+  why: () => 'What does not fit into memory lies there; the job goes on from its last checkpoint once it can be written.',
+  fix: (d) => d.full ? [
+    'make room on that disk: the files hold all keyed state of this process, and what changes while a checkpoint is written twice',
+    'choose a directory on another disk: state: { backend: \'lmdb\', directory: … }',
+  ] : [
+    'check that the directory exists, may be written, and lies on a local disk: a network file system is none',
+    'choose another directory: state: { backend: \'lmdb\', directory: … }',
+  ],
+})
+
+export const E197_KEY_TOO_LONG = defineError<{
+  readonly operator: string
+  readonly state: string
+  /** Of the key. */
+  readonly start: string
+  readonly bytes: number
+  readonly most: number
+}>({
+  code: 'E197',
+  kind: 'data',
+  retryable: false,
+  title: 'A key is too long for state on disk',
+  what: (d) => `A key of "${d.state}" of "${d.operator}" has ${d.bytes} bytes, beginning with ${d.start}; ${d.most} are possible.`,
+  why: () => 'A page of the store holds a key and its value; a longer key would have to be cut, and two keys might become one.',
+  fix: () => [
+    'choose a shorter key: a digest of a long text tells texts apart as well',
+    'keep the state in memory, which takes keys of any length',
+  ],
+})

@@ -54,6 +54,8 @@ export class Expiry {
   readonly #stepMs: number
   readonly #clock: EventClock
   #undated = false
+  /** What UNDATED stands for in entries that were taken over. */
+  #undatedIs = UNDATED
 
   constructor({ ttlMs, refreshedBy = 'write', time = 'processing' }: TtlSpec, clock: EventClock) {
     this.time = time
@@ -87,6 +89,21 @@ export class Expiry {
     if (!this.byRead) return undefined
     const stamp = this.#stamp()
     return stamp > at ? stamp : undefined
+  }
+
+  /**
+   * Entries were restored that are not loaded but read one by one (`revive`). Without event time there may be undated
+   * ones among them; with it, they are what `load` would have made of them.
+   */
+  adopt(): void {
+    const now = this.#clock.now()
+    if (now === UNDATED) this.#undated = true
+    else this.#undatedIs = now
+  }
+
+  /** What this attempt has written, or taken over. */
+  revive(value: unknown, at: number): Stamped {
+    return new Stamped(at === UNDATED ? this.#undatedIs : at, value)
   }
 
   /** TE-6. `stamp` and the clock it is of, if it was stamped. */

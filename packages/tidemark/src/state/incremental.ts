@@ -12,6 +12,8 @@
  *         is as much as there is: restoring reads, and a change costs, a small multiple at most.
  *   IS-3  Of small increments of one size `FAN` become one, so that a chain has few parts. Entries changed in
  *         several of them are written once.
+ *   IS-4  What the increments of a chain changed is remembered up to `KEPT_CHANGES` entries, of the newest ones. Older ones
+ *         are merged no more: with fifty million keys the lists would be larger than what memory is kept for.
  *
  * Source: Flink row C2, C4; O'Neil et al., "The log-structured merge-tree" (1996); DESIGN §6.
  */
@@ -33,17 +35,21 @@ interface Increment {
 const FAN = 16
 /** Increments are merged up to this part of all entries: beyond it a new base is near. */
 const MERGED_SHARE = 8
+const KEPT_CHANGES = 2 ** 20
 
 export class IncrementalSnapshots {
   readonly #tables: readonly TrackedTable[]
+  readonly #keptChanges: number
   /** What each cut of this attempt made of the chain, from the newest confirmed one on. */
   readonly #chains = new Map<CheckpointId, readonly Increment[]>()
   #confirmed: CheckpointId | undefined
   /** The newest cut, while it is not confirmed: what it held, on how much of the chain. */
   #unconfirmed: { readonly checkpoint: CheckpointId; readonly held: readonly Changes[]; readonly kept: number } | undefined
 
-  constructor(tables: readonly TrackedTable[]) {
+  /** `keptChanges`: for tests. */
+  constructor(tables: readonly TrackedTable[], keptChanges = KEPT_CHANGES) {
     this.#tables = tables
+    this.#keptChanges = keptChanges
   }
 
   cut(checkpoint: CheckpointId): SnapshotSlices {
@@ -65,7 +71,7 @@ export class IncrementalSnapshots {
     const { kept, level, changes: held } = merge(chain, changes, size)
     const entries = total(held)
     const increment = { entries, level, changes: entries * MERGED_SHARE > size ? undefined : held }
-    this.#chains.set(checkpoint, [...chain.slice(0, kept), increment])
+    this.#chains.set(checkpoint, withinMemory([...chain.slice(0, kept), increment], this.#keptChanges))
     this.#unconfirmed = { checkpoint, held, kept }
     const onto = { checkpoint: this.#confirmed as CheckpointId, increments: kept }
     return slices.ofChanges(held, onto, before !== undefined || kept < chain.length)
@@ -83,6 +89,16 @@ export class IncrementalSnapshots {
   abort(checkpoint: CheckpointId): void {
     if (checkpoint !== this.#confirmed) this.#chains.delete(checkpoint)
   }
+}
+
+/** IS-4. */
+function withinMemory(chain: readonly Increment[], most: number): readonly Increment[] {
+  let left = most
+  const bounded = chain.toReversed().map((increment) => {
+    left -= increment.changes === undefined ? 0 : increment.entries
+    return left >= 0 || increment.changes === undefined ? increment : { ...increment, changes: undefined }
+  })
+  return bounded.toReversed()
 }
 
 const total = (changes: readonly Changes[]): number => changes.reduce((sum, each) => sum + countOf(each), 0)

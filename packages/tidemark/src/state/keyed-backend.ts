@@ -1,5 +1,5 @@
 /**
- * Keyed state on the heap: all declared states of one operator of one subtask.
+ * Keyed state, on the heap or in a store that may be larger than memory: all declared states of one operator of one subtask.
  *
  * Owns the tables and the current key. The operator sets the key before it calls user code and clears
  * it afterwards; user code holds the handles.
@@ -26,6 +26,7 @@ import { ListCells } from './list-state.ts'
 import { MapCells } from './map-state.ts'
 import { AggregatingCells, ReducingCells, ValueCells } from './single-states.ts'
 import type { StateContext } from './state-cells.ts'
+import { tableNameOf, type PagedStore } from './paged/paged-store.ts'
 import { everythingIn, type TrackedTable } from './slices.ts'
 import { isUserState, stampsOf, type KeyedStateSnapshot, type RestoredOperator, type SnapshotSlices } from './snapshot.ts'
 
@@ -38,8 +39,12 @@ export interface KeyedBackendInit {
   /** Undefined: no state may have a TTL by event time. */
   readonly eventTime?: EventClock | undefined
   readonly freeze: boolean
+  /** Where cells are kept; undefined: on the heap. Nobody else uses its tables of this operator's states. */
+  readonly pagedStore?: PagedStore | undefined
   /** Entries per JavaScript Map before a state is spread over several; for tests. */
   readonly mapLimit?: number
+  /** Changed cells that are written to the paged store at a time; for tests. */
+  readonly dirtyLimit?: number
 }
 
 /** At each cut; about a tenth of a millisecond. */
@@ -57,14 +62,18 @@ export class KeyedBackend {
   /** Entries for states still to be declared; let go at the first snapshot, they can be large. */
   #restored: RestoredOperator | undefined
   #restoredStates: RestoredOperator['keyedStates'] = []
+  /** Names of states that took over what a restore had put into their tables. */
+  readonly #adopted = new Set<string>()
   /** Made at the first cut, when all states are declared. */
   #increments: IncrementalSnapshots | undefined
   #sealed = false
 
   constructor(init: KeyedBackendInit) {
-    const { now, eventTime, freeze, mapLimit, maxParallelism, operator = '' } = init
+    const { now, eventTime, freeze, pagedStore, mapLimit, dirtyLimit, maxParallelism, operator = '' } = init
     this.#operator = operator
-    this.#context = { currentKey: undefined, now, eventTime, freeze, mapLimit, maxParallelism }
+    this.#context = {
+      currentKey: undefined, now, eventTime, freeze, operator, pagedStore, mapLimit, dirtyLimit, maxParallelism,
+    }
   }
 
   /** The key must have passed `checkKey`. */
@@ -164,6 +173,11 @@ export class KeyedBackend {
     if (stored === undefined) return
     const migrate = migrationOf(stored, { operator: this.#operator, name, spec })
     const clock = stampsOf(stored)
+    const landed = stored.name === name && restored.landed?.(name) === true
+    if (cells.begin(landed, migrate === undefined, clock)) {
+      this.#adopted.add(name)
+      return
+    }
     for (const { key, value } of restored.keyed(stored.name)) {
       const held = migrate === undefined ? value : migrate(key, value)
       if (held !== undefined) cells.put(key, held, clock)
@@ -172,7 +186,15 @@ export class KeyedBackend {
 
   #seal(): void {
     this.#sealed = true
+    const restored = this.#restored
     this.#restored = undefined
+    const store = this.#context.pagedStore
+    if (restored === undefined || store === undefined) return
+    // Only now: two declarations may go on from one stored state.
+    for (const { name, kind } of restored.keyedStates) {
+      const mine = isUserState(kind) && restored.landed?.(name) === true && !this.#adopted.has(name)
+      if (mine) store.table(tableNameOf(name)).clear()
+    }
   }
 }
 

@@ -69,6 +69,17 @@ export class KeyedSnapshotBuilder {
     this.#bytes += writer.length - before
   }
 
+  /** The same with a value that is encoded already. */
+  putEncoded(key: Key, namespace: unknown, value: Uint8Array): void {
+    const { writer, ends } = this.#group(keyGroupOf(key, this.#init.maxParallelism))
+    const before = writer.length
+    encodeKey(writer, key)
+    encodeValue(writer, namespace)
+    writer.raw(value)
+    ends.push(writer.length)
+    this.#bytes += writer.length - before
+  }
+
   /** Of changes: there is no such entry any more. One that is put in the same builder is there all the same. */
   remove(key: Key, namespace: unknown): void {
     const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))

@@ -1,8 +1,7 @@
 /** List state: one array a key. */
-import type { TimeDomain } from '../graph/window-spec.ts'
 import type { Stamped } from './expiry.ts'
 import type { ListState } from './handles.ts'
-import { StateCells } from './state-cells.ts'
+import { StateCells, type StampedBy } from './state-cells.ts'
 
 export class ListCells extends StateCells<unknown[]> implements ListState<unknown> {
   get length(): number {
@@ -58,7 +57,7 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
     return this.stamped ? cell.map((item) => this.dumpOne(item)) : cell
   }
 
-  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown[] {
+  protected override load(stored: unknown, stampedBy: StampedBy): unknown[] {
     return (stored as unknown[]).map((item) => this.loadOne(item, stampedBy))
   }
 

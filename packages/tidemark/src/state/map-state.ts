@@ -1,11 +1,10 @@
 /** Map state: one Map a key, in order of insertion. Its keys follow the rules of stream keys. */
 import type { Key } from '../graph/key.ts'
 import type { MapStateSpec } from '../graph/state-spec.ts'
-import type { TimeDomain } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import type { Stamped } from './expiry.ts'
 import type { MapState } from './handles.ts'
-import { StateCells, type StateContext } from './state-cells.ts'
+import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
 type Entries = Map<Key, unknown>
 
@@ -102,7 +101,7 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     return this.stamped ? new Map([...cell].map(([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell
   }
 
-  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): Entries {
+  protected override load(stored: unknown, stampedBy: StampedBy): Entries {
     const entries: Entries = new Map()
     for (const [key, item] of stored as Entries) entries.set(key, this.loadOne(item, stampedBy))
     return entries

@@ -44,6 +44,7 @@ export function restoreOperator(segments: readonly DecodedSegment[], place: Rest
     keyed: (name) => entriesOf(keyed.get(name)?.groups ?? []),
     keyedStates: [...keyed.values()].map(({ described }) => descriptionOf(described)),
     list: (name) => lists.get(name) ?? [],
+    forget: () => keyed.clear(),
   }
 }
 

@@ -1,9 +1,8 @@
 /** Kinds of state that keep one value a key: value, reducing, aggregating. */
 import type { AggregateSpec, AggregatingStateSpec, ReducingStateSpec } from '../graph/state-spec.ts'
-import type { TimeDomain } from '../graph/window-spec.ts'
 import type { Stamped } from './expiry.ts'
 import type { AggregatingState, ReducingState, ValueState } from './handles.ts'
-import { StateCells, type StateContext } from './state-cells.ts'
+import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
 /** A stored `undefined` would be no different from nothing, so it is nothing. */
 abstract class SingleCells extends StateCells {
@@ -23,7 +22,7 @@ abstract class SingleCells extends StateCells {
     return this.dumpOne(cell)
   }
 
-  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown {
+  protected override load(stored: unknown, stampedBy: StampedBy): unknown {
     return this.loadOne(stored, stampedBy)
   }
 
@@ -104,7 +103,7 @@ export class AggregatingCells extends SingleCells implements AggregatingState<un
     return accumulator === undefined ? undefined : this.#aggregate.result(accumulator)
   }
 
-  protected override load(stored: unknown, stampedBy: TimeDomain | undefined): unknown {
+  protected override load(stored: unknown, stampedBy: StampedBy): unknown {
     return this.loadOne(stored, stampedBy, false)
   }
 }

@@ -23,8 +23,11 @@ export interface TrackedTable {
   readonly log: Pick<ChangeLog, 'epoch' | 'cut' | 'written'>
   /** Empty, with name and kind of the state. */
   builder(extent: Extent): KeyedSnapshotBuilder
-  /** Of the entries there are now; those that are added meanwhile may be among them. */
-  slots(): Iterator<readonly [Key, Slot]>
+  /**
+   * Of the entries there are now, or were at the last cut: a table that cannot look back gives those of now for both.
+   * Those that are added meanwhile may be among them. Each is given to `write` before the next is asked for.
+   */
+  slots(as: 'of now' | 'of the cut'): Iterator<readonly [Key, Slot]>
   /** Encodes one entry; false if nothing of it is alive, which only a base asks for. */
   write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean
   /** Lets go of an entry of which nothing is alive. */
@@ -39,7 +42,7 @@ export interface TrackedTable {
 export function everythingIn(tables: readonly TrackedTable[]): KeyedStateSnapshot[] {
   return tables.map((table) => {
     const builder = table.builder('whole')
-    const slots = table.slots()
+    const slots = table.slots('of now')
     for (let next = slots.next(); next.done !== true; next = slots.next()) {
       const [key, slot] = next.value
       if (!table.write(builder, key, slot, 'if alive')) table.drop(key)
@@ -84,7 +87,7 @@ export class Slices implements SnapshotSlices {
   }
 
   ofEverything(): this {
-    this.#iterators = this.#tables.map((table) => table.slots())
+    this.#iterators = this.#tables.map((table) => table.slots('of the cut'))
     return this
   }
 

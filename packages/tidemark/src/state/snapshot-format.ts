@@ -44,6 +44,9 @@ const KINDS: ReadonlySet<string> = new Set<KeyedStateSnapshot['kind']>([
   'value', 'list', 'map', 'reducing', 'aggregating', 'timers', 'window',
 ])
 
+/** Of keyed state, not of a list. */
+export const isKeyedKind = (kind: string): boolean => KINDS.has(kind)
+
 export interface SegmentInput {
   readonly operator: string
   readonly subtask: number

@@ -113,7 +113,16 @@ export const isUserState = (kind: KeyedStateSnapshot['kind']): kind is StateKind
 export interface RestoredOperator {
   /** Entries in stored order; empty if the snapshot has no such state. */
   keyed(name: string): Iterable<KeyedEntry>
+  /**
+   * True: they are in the paged store that the operator was given, too, in the table of that name (paged-store.ts,
+   * `tableNameOf`), in the form in which they were stored.
+   */
+  landed?(name: string): boolean
   /** Keyed states present, as their writer described them. */
   readonly keyedStates: readonly StoredDescription[]
   list(name: string): readonly unknown[]
+  /** The entries are in the table of that state in the operator's store already (paged/paged-store.ts). */
+  landed?(name: string): boolean
+  /** Lets go of the entries: everybody has taken theirs. */
+  forget?(): void
 }

@@ -24,11 +24,13 @@ import { E011_SCHEMA_MISMATCH } from '../record/errors.ts'
 import { deepFreeze } from '../record/freeze.ts'
 import { jsonSchemaOf, validateSync } from '../record/schema.ts'
 import { checkStorable } from '../record/value-check.ts'
-import { ChangeLog, type Slot } from './change-log.ts'
+import { HeapCells, type CellForm, type CellLog, type CellTable } from './cell-table.ts'
+import type { Slot } from './change-log.ts'
 import { E062_NO_CURRENT_KEY } from './errors.ts'
 import { Expiry, type EventClock, type Stamped } from './expiry.ts'
-import { KeyMap } from './key-map.ts'
 import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import { PagedCells } from './paged/paged-cells.ts'
+import type { PagedStore } from './paged/paged-store.ts'
 import type { TrackedTable } from './slices.ts'
 import type { Extent } from './snapshot.ts'
 
@@ -44,8 +46,14 @@ export interface StateContext {
   readonly eventTime: EventClock | undefined
   readonly freeze: boolean
   readonly maxParallelism: number
+  /** For errors. */
+  readonly operator: string
+  /** Undefined: cells are on the heap. */
+  readonly pagedStore: PagedStore | undefined
   /** For KeyMap; undefined outside tests. */
   readonly mapLimit: number | undefined
+  /** For PagedCells; undefined outside tests. */
+  readonly dirtyLimit: number | undefined
 }
 
 class CellSlot<C> implements Slot {
@@ -57,27 +65,34 @@ class CellSlot<C> implements Slot {
   }
 }
 
+/** By what clock stored values are stamped; undefined: they are not. 'here': by this state, in this attempt. */
+export type StampedBy = TimeDomain | 'here' | undefined
+
 export abstract class StateCells<C = unknown> implements TrackedTable {
   readonly name: string
   readonly spec: StateSpec
-  readonly log = new ChangeLog<CellSlot<C>>()
+  readonly log: CellLog<CellSlot<C>>
   readonly #context: StateContext
-  readonly #cells: KeyMap<CellSlot<C>>
+  readonly #cells: CellTable<CellSlot<C>>
+  /** The same; undefined: cells are on the heap. */
+  readonly #paged: PagedCells<CellSlot<C>> | undefined
   readonly #expiry: Expiry | undefined
   /** The key that was asked for last, and its slot: a record asks several times for the same. */
   #askedKey: Key | undefined
   #asked: CellSlot<C> | undefined
   /** Of the clock of the TTL (TC-1). */
   #cutAt = 0
-  /** Where the next `sweep` goes on; undefined: at the beginning. */
-  #sweeping: Iterator<[Key, CellSlot<C>]> | undefined
 
   constructor(name: string, spec: StateSpec, context: StateContext) {
     this.name = name
     this.spec = spec
     this.#context = context
-    this.#cells = new KeyMap(context.mapLimit)
     this.#expiry = expiryOf(spec, context)
+    const { pagedStore: store, operator, mapLimit, dirtyLimit } = context
+    const form = this.#form()
+    this.#paged = store === undefined ? undefined : new PagedCells({ store, operator, state: name, form, dirtyLimit })
+    this.#cells = this.#paged ?? new HeapCells(form, mapLimit)
+    this.log = this.#cells.log
   }
 
   get stamped(): boolean {
@@ -93,8 +108,8 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     const key = this.#key()
     const slot = this.#slotOf(key)
     if (slot === undefined) return
-    this.log.removed(key, slot)
-    this.#delete(key)
+    this.#cells.remove(key, slot)
+    this.#asked = undefined
   }
 
   /**
@@ -106,22 +121,16 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     if (expiry === undefined) return 0
     const date = expiry.dating
     let gone = 0
+    const visitor = (key: Key, slot: CellSlot<C>): void => {
+      if (date !== undefined) this.#date(key, slot, date, expiry)
+      if (this.hasLive(slot.cell)) return
+      this.#cells.remove(key, slot)
+      gone += 1
+    }
+    this.#forgetAsked()
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const before = gone
-      for (let left = entries; left > 0; left--) {
-        const next = (this.#sweeping ??= this.#cells.entries()).next()
-        if (next.done === true) {
-          this.#sweeping = undefined
-          return gone
-        }
-        const [key, slot] = next.value
-        if (date !== undefined) this.#date(key, slot, date, expiry)
-        if (this.hasLive(slot.cell)) continue
-        this.log.removed(key, slot)
-        this.#delete(key)
-        gone += 1
-      }
-      if ((gone - before) * 4 < entries) break
+      if (!this.#cells.visit(entries, visitor) || (gone - before) * 4 < entries) break
     }
     return gone
   }
@@ -143,16 +152,16 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   /** The same, with what has expired. */
   protected abstract dumpAll(cell: C): unknown
 
-  /** The reverse of `dump`, for a snapshot that was stamped by that clock; undefined: that was not. */
-  protected abstract load(stored: unknown, stampedBy: TimeDomain | undefined): C
+  /** The reverse of `dumpAll`. */
+  protected abstract load(stored: unknown, stampedBy: StampedBy): C
 
   /** Keys of which something is alive, in stored order. */
-  * storedKeys(): Generator<Key, void, undefined> {
-    for (const [key, { cell }] of this.#cells.entries()) if (!this.stamped || this.hasLive(cell)) yield key
+  storedKeys(): Iterable<Key> {
+    return this.#cells.keys(this.stamped ? ({ cell }) => this.hasLive(cell) : undefined)
   }
 
-  slots(): Iterator<[Key, CellSlot<C>]> {
-    return this.#cells.entries()
+  slots(as: 'of now' | 'of the cut'): Iterator<readonly [Key, Slot]> {
+    return this.#cells.slots(as)
   }
 
   builder(extent: Extent): KeyedSnapshotBuilder {
@@ -166,24 +175,28 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   }
 
   write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean {
-    const { cell } = slot as CellSlot<C>
-    const stored = asks === 'if alive' ? this.dump(cell) : this.dumpAll(cell)
-    if (stored === undefined) return false
-    try {
-      builder.put(key, undefined, stored)
-    } catch (error) {
-      if (!isStreamError(error)) throw error
-      throw error.withPlace({ position: `state "${this.name}" of key ${typeof key} ${String(key)}` })
-    }
-    return true
+    return this.#cells.write(builder, key, slot, asks)
   }
 
   drop(key: Key): void {
-    this.#delete(key)
+    this.#cells.drop(key)
+    if (key === this.#askedKey) this.#forgetAsked()
+  }
+
+  /**
+   * Before the first `put`. `landed`: what is stored is in the table of this state already; `asItIs`: in the form of
+   * this declaration, but for stamps by `stampedBy`. True: it was taken over, and nothing is to be put.
+   */
+  begin(landed: boolean, asItIs: boolean, stampedBy: TimeDomain | undefined): boolean {
+    this.#forgetAsked()
+    const adopted = this.#paged?.begin(landed, asItIs && stampedBy === this.#expiry?.time) === true
+    if (adopted) this.#expiry?.adopt()
+    return adopted
   }
 
   put(key: Key, stored: unknown, stampedBy: TimeDomain | undefined): void {
-    this.#set(key, new CellSlot(this.load(stored, stampedBy)))
+    this.#cells.load(key, new CellSlot(this.load(stored, stampedBy)))
+    this.#forgetAsked()
   }
 
   protected cell(): C | undefined {
@@ -204,8 +217,8 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     const slot = this.#slotOf(key)
     if (slot === undefined) {
       const fresh = new CellSlot(cell)
-      this.#set(key, fresh)
-      this.log.created(key, fresh)
+      this.#cells.add(key, fresh)
+      this.#asked = fresh
     } else {
       if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
       slot.cell = cell
@@ -274,10 +287,21 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   }
 
   /** TE-6; stamps are dropped where there is no TTL any more. */
-  protected loadOne(stored: unknown, stampedBy: TimeDomain | undefined, freeze = this.#context.freeze): unknown {
+  protected loadOne(stored: unknown, stampedBy: StampedBy, freeze = this.#context.freeze): unknown {
     const [at, value] = stampedBy === undefined ? [undefined, stored] : (stored as [number, unknown])
     if (freeze) deepFreeze(value)
-    return this.#expiry === undefined ? value : this.#expiry.load(value, at, stampedBy)
+    if (this.#expiry === undefined) return value
+    return stampedBy === 'here' ? this.#expiry.revive(value, at as number) : this.#expiry.load(value, at, stampedBy)
+  }
+
+  #form(): CellForm<CellSlot<C>> {
+    const stampedBy = this.stamped ? 'here' : undefined
+    return {
+      place: (key) => `state "${this.name}" of key ${typeof key} ${String(key)}`,
+      stored: ({ cell }) => this.dumpAll(cell),
+      slotOf: (stored) => new CellSlot(this.load(stored, stampedBy)),
+      alive: this.stamped ? ({ cell }) => this.dump(cell) : undefined,
+    }
   }
 
   /** TE-5. */
@@ -291,20 +315,16 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
 
   #slotOf(key: Key): CellSlot<C> | undefined {
     if (key === this.#askedKey) return this.#asked
-    this.#askedKey = key
-    this.#asked = this.#cells.get(key)
-    return this.#asked
-  }
-
-  #set(key: Key, slot: CellSlot<C>): void {
-    this.#cells.set(key, slot)
+    // A store may refuse the key, which then was not asked for.
+    const slot = this.#cells.get(key)
     this.#askedKey = key
     this.#asked = slot
+    return slot
   }
 
-  #delete(key: Key): void {
-    this.#cells.delete(key)
-    if (key === this.#askedKey) this.#asked = undefined
+  #forgetAsked(): void {
+    this.#askedKey = undefined
+    this.#asked = undefined
   }
 
   #key(): Key {

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { lockDirectory } from '../../src/host/directory-lock.ts'
 
 const SOURCES = [
-  'host/directory-lock', 'host/socket-path', 'host/places', 'host/s3/place', 'host/s3/errors', 'checkpoint/errors',
+  'host/directory-lock', 'host/make-directories', 'host/socket-path', 'host/places', 'host/s3/place', 'host/s3/errors', 'checkpoint/errors',
   'base/errors', 'base/storage-errors',
 ]
 

@@ -11,7 +11,7 @@ import { E036_OTHER_JOB } from '../../src/checkpoint/errors.ts'
 
 const REGIONS = [[0, 1], [2], [3, 4]]
 const error = (thrown: string): StreamError => E082_DISCOVERY_FAILED({ thrown })
-const nothing = new RestoredJob(undefined, [], 128)
+const nothing = new RestoredJob(undefined, [], { maxParallelism: 128, plan: { kind: 'all' } })
 const of = (vertices: Iterable<number>): string => [...vertices].join('')
 
 let loop: ManualLoop

@@ -471,6 +471,24 @@ export const MUTANTS = [
     by: suite('state/incremental.test.ts', 'IS-1, SL-1, CG-2'),
   },
   {
+    name: 'cut-of-the-live-table', class: 'I', bug: 'a cut of state on disk holds what was written to the disk after it',
+    patches: one(
+      'state/paged/paged-cells.ts', '    this.#view = this.#table.view()\n',
+      '    const table = this.#table\n    this.#view = { get: (key) => table.get(key), entries: () => table.entriesAfter(undefined), close() {} }\n',
+    ),
+    by: suite('state/backends-agree.test.ts', 'PK-1 to PK-4'),
+  },
+  {
+    name: 'cut-without-the-dirty', class: 'I', bug: 'a cut of state on disk lacks what was only in memory',
+    patches: one('state/paged/paged-cells.ts', '    this.flush()\n    this.written()\n', '    this.written()\n'),
+    by: suite('state/backends-agree.test.ts', 'PK-1 to PK-4'),
+  },
+  {
+    name: 'dirty-let-go', class: 'I', bug: 'a changed cell that left the cache before it was written is read as it was before',
+    patches: one('state/paged/paged-cells.ts', '    let slot = this.#dirty.get(key)\n', '    let slot = this.#dirty.get(key) === null ? null : undefined\n'),
+    by: suite('state/backends-agree.test.ts', 'PK-1 to PK-4'),
+  },
+  {
     name: 'removals-after-entries', class: 'I', bug: 'a key that was removed and set again is removed',
     patches: without('state/slices.ts', "    if (this.#removing && this.#work.kind === 'changes') return []\n"),
     by: suite('state/incremental.test.ts', 'SL-3'),
@@ -532,12 +550,12 @@ export const MUTANTS = [
   },
   {
     name: 'swept-alive', class: 'I', bug: 'the background takes what has not expired',
-    patches: without('state/state-cells.ts', '        if (this.hasLive(slot.cell)) continue\n'),
+    patches: without('state/state-cells.ts', '      if (this.hasLive(slot.cell)) return\n'),
     by: suite('state/ttl-sweep.test.ts', 'TC-5 sweeping takes nothing'),
   },
   {
     name: 'swept-not-told', class: 'I', bug: 'what the background took is back after a restore',
-    patches: without('state/state-cells.ts', '        this.log.removed(key, slot)\n'),
+    patches: without('state/cell-table.ts', '    this.log.removed(key, slot)\n'),
     by: suite('state/ttl-sweep.test.ts', 'TC-5 keys that are never'),
   },
   {

@@ -4,7 +4,7 @@ import type { Io } from '../../src/base/io.ts'
 import type { OperatorSpec } from '../../src/graph/operator-spec.ts'
 import { readEntries } from '../../src/state/snapshot-format.ts'
 import type { OperatorSnapshot } from '../../src/state/snapshot.ts'
-import { OperatorHarness } from '../../src/testing/operator-harness.ts'
+import { OperatorHarness, type HarnessOptions } from '../../src/testing/operator-harness.ts'
 import { IncrementsRig, KEY_GROUPS, nameOf } from '../state/increments-rig.ts'
 
 const at = (made: OperatorSnapshot | Io<OperatorSnapshot> | undefined): OperatorSnapshot => {
@@ -13,8 +13,10 @@ const at = (made: OperatorSnapshot | Io<OperatorSnapshot> | undefined): Operator
 }
 
 /** An operator whose cuts are compared with what it says it holds, which is encoded at that moment. */
-export function rigOf(spec: OperatorSpec, options: { readonly sliceEntries: number; readonly segmentBytes: number }) {
-  const harness = new OperatorHarness(spec, { maxParallelism: KEY_GROUPS })
+export function rigOf(
+  spec: OperatorSpec, options: { readonly sliceEntries: number; readonly segmentBytes: number }, create?: HarnessOptions['create'],
+) {
+  const harness = new OperatorHarness(spec, { maxParallelism: KEY_GROUPS, ...(create === undefined ? {} : { create }) })
   const { operator } = harness
   const rig = new IncrementsRig({
     cut: (checkpoint: CheckpointId) => at(operator.snapshot(checkpoint)),

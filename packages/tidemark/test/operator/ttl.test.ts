@@ -12,6 +12,8 @@ import { TIMERS_AT_ONCE } from '../../src/operator/timer-service.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
 import { verifyInAllModes, type ScriptStep } from '../../src/testing/operator-script.ts'
 import { canonical } from '../../src/testing/canonical.ts'
+import { onEveryBackend, runs } from '../state/backends.ts'
+import { onStore } from './on-store.ts'
 import { session } from './specs.ts'
 
 interface Row { readonly k: string; readonly n: number }
@@ -48,102 +50,104 @@ const script = fc.array(fc.oneof(
   })]
 })
 
-describe('a process', () => {
-  test('sees the same, restored and rescaled at every step, and by every way of refreshing', () => {
-    fc.assert(fc.property(script, fc.constantFrom('create', 'write', 'read'), (steps, refreshedBy) => {
-      const single = steps.map((step) => (step.kind === 'send' ? { ...step, input: 0 } : step))
-      verifyInAllModes({ operator: remembering({ ...TTL, refreshedBy }), steps: single })
-    }), { numRuns: 25 })
-  })
+onEveryBackend(() => {
+  describe('a process', () => {
+    test('sees the same, restored and rescaled at every step, and by every way of refreshing', () => {
+      fc.assert(fc.property(script, fc.constantFrom('create', 'write', 'read'), (steps, refreshedBy) => {
+        const single = steps.map((step) => (step.kind === 'send' ? { ...step, input: 0 } : step))
+        verifyInAllModes({ operator: remembering({ ...TTL, refreshedBy }), steps: single, create: onStore() })
+      }), { numRuns: runs(25) })
+    })
 
-  test('TS-8: a timer sees what was alive at its time, however far the watermark jumps, also at the end of all input', () => {
-    for (const watermark of [111, 5_000, MAX_TIMESTAMP]) {
-      const h = new OperatorHarness(remembering(TTL))
-      h.send({ k: 'a', n: 1 }, 100)
-      h.watermark(watermark)
-      expect(h.values()).toEqual([['before', null], ['timer', 1]])
-      h.send({ k: 'a', n: 2 }, 102)
-      expect(h.values().at(-1)).toEqual(['before', watermark === 111 ? 1 : null])
-    }
-  })
+    test('TS-8: a timer sees what was alive at its time, however far the watermark jumps, also at the end of all input', () => {
+      for (const watermark of [111, 5_000, MAX_TIMESTAMP]) {
+        const h = new OperatorHarness(remembering(TTL), { create: onStore() })
+        h.send({ k: 'a', n: 1 }, 100)
+        h.watermark(watermark)
+        expect(h.values()).toEqual([['before', null], ['timer', 1]])
+        h.send({ k: 'a', n: 2 }, 102)
+        expect(h.values().at(-1)).toEqual(['before', watermark === 111 ? 1 : null])
+      }
+    })
 
-  test('TS-8: what a timer of the machine\'s clock writes between timers of a watermark counts from them, after a restore, too', () => {
-    const spec: ProcessSpec = {
-      ...remembering(TTL),
-      onRecord({ n }: Row, { state: { last }, timer, timestamp }: Context) {
-        if (timestamp > 0) return [last.get() ?? null]
-        timer.at(30)
-        if (n === 0) timer.atProcessingTime(5)
-        return []
-      },
-      onTimer: (time, { state: { last } }: Context) => (Number(time) === 5 ? last.set(7) : undefined),
-    }
-    const before = new OperatorHarness(spec)
-    for (let n = 0; n <= TIMERS_AT_ONCE; n++) before.send({ k: `k${n}`, n }, 0)
-    before.operator.onWatermark(100)
-    expect(before.operator.firing?.()).toBe(true)
-    const after = new OperatorHarness(spec, { restored: [before.snapshot()] })
-    for (const h of [before, after]) {
+    test('TS-8: what a timer of the machine\'s clock writes between timers of a watermark counts from them, after a restore, too', () => {
+      const spec: ProcessSpec = {
+        ...remembering(TTL),
+        onRecord({ n }: Row, { state: { last }, timer, timestamp }: Context) {
+          if (timestamp > 0) return [last.get() ?? null]
+          timer.at(30)
+          if (n === 0) timer.atProcessingTime(5)
+          return []
+        },
+        onTimer: (time, { state: { last } }: Context) => (Number(time) === 5 ? last.set(7) : undefined),
+      }
+      const before = new OperatorHarness(spec, { create: onStore() })
+      for (let n = 0; n <= TIMERS_AT_ONCE; n++) before.send({ k: `k${n}`, n }, 0)
+      before.operator.onWatermark(100)
+      expect(before.operator.firing?.()).toBe(true)
+      const after = new OperatorHarness(spec, { restored: [before.snapshot()], create: onStore() })
+      for (const h of [before, after]) {
+        h.processingTime(5)
+        h.operator.fireMore?.(TIMERS_AT_ONCE)
+        h.send({ k: 'k0', n: 1 }, 100)
+        expect(h.values()).toEqual([null])
+      }
+    })
+
+    test('E192: a record without event time is refused while there is no watermark either', () => {
+      const h = new OperatorHarness({ ...remembering(TTL), onRecord: ({ n }: Row, { state: { last } }: Context) => last.set(n) }, { create: onStore() })
+      expect(() => h.send({ k: 'a', n: 1 })).toThrow(expect.objectContaining({ code: 'E192', place: expect.objectContaining({ operator: 'under-test' }) }))
+      h.watermark(100)
+      h.send({ k: 'a', n: 2 })
+      h.watermark(119)
+      expect(h.operator.look?.().keyed.at(-1)?.groups.length).toBe(1)
+      h.watermark(120)
+      expect(h.operator.look?.().keyed.at(-1)?.groups).toEqual([])
+    })
+
+    test('a timer of the machine\'s clock before the first watermark writes what is not dated yet', () => {
+      const spec: ProcessSpec = {
+        ...remembering(TTL),
+        onRecord: (_: Row, { timer }: Context) => timer.atProcessingTime(5),
+        onTimer: (_, { state: { last } }: Context) => last.set(1),
+      }
+      const h = new OperatorHarness(spec, { create: onStore() })
+      h.send({ k: 'a', n: 0 })
       h.processingTime(5)
-      h.operator.fireMore?.(TIMERS_AT_ONCE)
-      h.send({ k: 'k0', n: 1 }, 100)
-      expect(h.values()).toEqual([null])
-    }
+      h.watermark(1_000)
+      h.snapshot()
+      h.watermark(1_019)
+      expect(h.operator.look?.().keyed.at(-1)?.groups.length).toBe(1)
+      h.watermark(1_020)
+      expect(h.operator.look?.().keyed.at(-1)?.groups).toEqual([])
+    })
   })
 
-  test('E192: a record without event time is refused while there is no watermark either', () => {
-    const h = new OperatorHarness({ ...remembering(TTL), onRecord: ({ n }: Row, { state: { last } }: Context) => last.set(n) })
-    expect(() => h.send({ k: 'a', n: 1 })).toThrow(expect.objectContaining({ code: 'E192', place: expect.objectContaining({ operator: 'under-test' }) }))
-    h.watermark(100)
-    h.send({ k: 'a', n: 2 })
-    h.watermark(119)
-    expect(h.operator.look?.().keyed.at(-1)?.groups.length).toBe(1)
-    h.watermark(120)
-    expect(h.operator.look?.().keyed.at(-1)?.groups).toEqual([])
-  })
-
-  test('a timer of the machine\'s clock before the first watermark writes what is not dated yet', () => {
-    const spec: ProcessSpec = {
-      ...remembering(TTL),
-      onRecord: (_: Row, { timer }: Context) => timer.atProcessingTime(5),
-      onTimer: (_, { state: { last } }: Context) => last.set(1),
-    }
-    const h = new OperatorHarness(spec)
-    h.send({ k: 'a', n: 0 })
-    h.processingTime(5)
-    h.watermark(1_000)
-    h.snapshot()
-    h.watermark(1_019)
-    expect(h.operator.look?.().keyed.at(-1)?.groups.length).toBe(1)
-    h.watermark(1_020)
-    expect(h.operator.look?.().keyed.at(-1)?.groups).toEqual([])
-  })
-})
-
-test('the state of a window function lives from window to window by the time of the windows, whatever the watermark jumps', () => {
-  const spec = (ttlMs: number): WindowSpec => ({
-    kind: 'window', keyOf: ({ k }: Row) => k, assigner: session(1), latenessMs: 0, sides: [],
-    compute: {
-      kind: 'elements', state: { last: { kind: 'value', version: 1, ttl: { ttlMs, time: 'event' } } },
-      fn(_, { start }, __, { state }) {
-        const last = state['last'] as ValueState<number>
-        const before = last.get()
-        last.set(start)
-        return [[before ?? null, start]]
+  test('the state of a window function lives from window to window by the time of the windows, whatever the watermark jumps', () => {
+    const spec = (ttlMs: number): WindowSpec => ({
+      kind: 'window', keyOf: ({ k }: Row) => k, assigner: session(1), latenessMs: 0, sides: [],
+      compute: {
+        kind: 'elements', state: { last: { kind: 'value', version: 1, ttl: { ttlMs, time: 'event' } } },
+        fn(_, { start }, __, { state }) {
+          const last = state['last'] as ValueState<number>
+          const before = last.get()
+          last.set(start)
+          return [[before ?? null, start]]
+        },
       },
-    },
+    })
+    const found = (ttlMs: number, watermarks: readonly number[]): unknown[] => {
+      const h = new OperatorHarness(spec(ttlMs), { create: onStore() })
+      for (const n of [10, 20, 40]) h.send({ k: 'a', n }, n)
+      for (const watermark of watermarks) h.watermark(watermark)
+      return h.values()
+    }
+    const each = Array.from({ length: 60 }, (_, i) => i)
+    for (const watermarks of [each, [30, 60], [MAX_TIMESTAMP]]) {
+      expect(found(15, watermarks)).toEqual([[null, 10], [10, 20], [null, 40]])
+      expect(found(25, watermarks)).toEqual([[null, 10], [10, 20], [20, 40]])
+    }
   })
-  const found = (ttlMs: number, watermarks: readonly number[]): unknown[] => {
-    const h = new OperatorHarness(spec(ttlMs))
-    for (const n of [10, 20, 40]) h.send({ k: 'a', n }, n)
-    for (const watermark of watermarks) h.watermark(watermark)
-    return h.values()
-  }
-  const each = Array.from({ length: 60 }, (_, i) => i)
-  for (const watermarks of [each, [30, 60], [MAX_TIMESTAMP]]) {
-    expect(found(15, watermarks)).toEqual([[null, 10], [10, 20], [null, 40]])
-    expect(found(25, watermarks)).toEqual([[null, 10], [10, 20], [20, 40]])
-  }
 })
 
 test('state that the broadcast side visits counts from its record, whatever record was there before', () => {

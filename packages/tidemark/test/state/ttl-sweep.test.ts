@@ -5,13 +5,14 @@ import { keyGroupRange } from '../../src/graph/key-groups.ts'
 import { KeyedBackend } from '../../src/state/keyed-backend.ts'
 import { mergeChains } from '../../src/state/segment-chain.ts'
 import { decodeSegment, encodeSegment, readEntries, type DecodedSegment } from '../../src/state/snapshot-format.ts'
+import { newStore, onEveryBackend, runs } from './backends.ts'
 
 const TTL = { ttlMs: 100 }
 const GROUPS = 8
 
 class Sweeping {
   now = 1_000
-  readonly backend = new KeyedBackend({ maxParallelism: GROUPS, now: () => this.now, freeze: false })
+  readonly backend = new KeyedBackend({ maxParallelism: GROUPS, now: () => this.now, freeze: false, ...newStore() })
   readonly v = this.backend.declare('v', { kind: 'value', version: 1, ttl: TTL })
   readonly l = this.backend.declare('l', { kind: 'list', version: 1, ttl: TTL })
   readonly m = this.backend.declare('m', { kind: 'map', version: 1, ttl: TTL })
@@ -53,57 +54,59 @@ class Sweeping {
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
-test('TC-5 keys that are never touched again leave the state and its checkpoints, in the background', () => {
-  const state = new Sweeping()
-  for (const key of upTo(3_000)) state.write(key)
-  state.checkpoint()
-  expect(state.stored()['v']).toEqual(upTo(3_000))
-  state.now += 101
-  // One key goes on; no cut is of everything, and nothing else asks for the others.
-  for (let i = 0; i < 4; i++) {
-    state.write(7)
-    state.checkpoint()
-  }
-  expect(state.stored()).toEqual({ v: [7], l: [7], m: [7], kept: upTo(3_000) })
-})
-
-test('TC-5 a cut looks at a bounded number of entries while most are alive, and goes round all of them', () => {
-  const state = new Sweeping()
-  for (const key of upTo(5_000)) state.write(key)
-  state.now += 50
-  for (const key of upTo(4_999)) state.write(key)
-  state.checkpoint()
-  state.now += 51
-  const held: boolean[] = []
-  for (let i = 0; i < 5; i++) {
-    state.checkpoint()
-    held.push(state.stored()['v']?.includes(4_999) ?? false)
-  }
-  // 1024 a cut: the last one of 5000 is reached by the fifth cut, the fourth here.
-  expect(held).toEqual([true, true, true, false, false])
-  expect(state.stored()['v']?.length).toBe(4_999)
-})
-
-test('TC-5 sweeping takes nothing that is alive, whatever is written when: what a checkpoint holds is what handles see', () => {
-  const step = fc.oneof(
-    fc.record({ kind: fc.constant('write' as const), n: fc.integer({ min: 0, max: 9 }) }),
-    fc.record({ kind: fc.constant('pass' as const), n: fc.integer({ min: 1, max: 60 }) }),
-    fc.record({ kind: fc.constant('checkpoint' as const), n: fc.constant(0) }),
-  )
-  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+onEveryBackend(() => {
+  test('TC-5 keys that are never touched again leave the state and its checkpoints, in the background', () => {
     const state = new Sweeping()
-    const writtenAt = new Map<number, number>()
-    for (const { kind, n } of steps) {
-      if (kind === 'pass') state.now += n
-      else if (kind === 'write') {
-        state.write(n)
-        writtenAt.set(n, state.now)
-      } else {
-        state.checkpoint()
-        const alive = [...writtenAt].filter(([, at]) => state.now < at + TTL.ttlMs).map(([key]) => key).toSorted((a, b) => a - b)
-        // So few entries are swept whole by every cut.
-        expect(state.stored()).toEqual({ v: alive, l: alive, m: alive, kept: [...writtenAt.keys()].toSorted((a, b) => a - b) })
-      }
+    for (const key of upTo(3_000)) state.write(key)
+    state.checkpoint()
+    expect(state.stored()['v']).toEqual(upTo(3_000))
+    state.now += 101
+    // One key goes on; no cut is of everything, and nothing else asks for the others.
+    for (let i = 0; i < 4; i++) {
+      state.write(7)
+      state.checkpoint()
     }
-  }), { numRuns: 200 })
+    expect(state.stored()).toEqual({ v: [7], l: [7], m: [7], kept: upTo(3_000) })
+  })
+
+  test('TC-5 a cut looks at a bounded number of entries while most are alive, and goes round all of them', () => {
+    const state = new Sweeping()
+    for (const key of upTo(5_000)) state.write(key)
+    state.now += 50
+    for (const key of upTo(4_999)) state.write(key)
+    state.checkpoint()
+    state.now += 51
+    const held: boolean[] = []
+    for (let i = 0; i < 5; i++) {
+      state.checkpoint()
+      held.push(state.stored()['v']?.includes(4_999) ?? false)
+    }
+    // 1024 a cut: the last one of 5000 is reached by the fifth cut, the fourth here.
+    expect(held).toEqual([true, true, true, false, false])
+    expect(state.stored()['v']?.length).toBe(4_999)
+  })
+
+  test('TC-5 sweeping takes nothing that is alive, whatever is written when: what a checkpoint holds is what handles see', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('write' as const), n: fc.integer({ min: 0, max: 9 }) }),
+      fc.record({ kind: fc.constant('pass' as const), n: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ kind: fc.constant('checkpoint' as const), n: fc.constant(0) }),
+    )
+    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const state = new Sweeping()
+      const writtenAt = new Map<number, number>()
+      for (const { kind, n } of steps) {
+        if (kind === 'pass') state.now += n
+        else if (kind === 'write') {
+          state.write(n)
+          writtenAt.set(n, state.now)
+        } else {
+          state.checkpoint()
+          const alive = [...writtenAt].filter(([, at]) => state.now < at + TTL.ttlMs).map(([key]) => key).toSorted((a, b) => a - b)
+          // So few entries are swept whole by every cut.
+          expect(state.stored()).toEqual({ v: alive, l: alive, m: alive, kept: [...writtenAt.keys()].toSorted((a, b) => a - b) })
+        }
+      }
+    }), { numRuns: runs(200) })
+  })
 })

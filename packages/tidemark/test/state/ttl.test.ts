@@ -12,6 +12,7 @@ import { restoreOperator } from '../../src/state/restore.ts'
 import { mergeChains } from '../../src/state/segment-chain.ts'
 import { decodeSegment, encodeSegment, readEntries, type DecodedSegment } from '../../src/state/snapshot-format.ts'
 import type { KeyedStateSnapshot } from '../../src/state/snapshot.ts'
+import { newStore, onEveryBackend, runs } from './backends.ts'
 
 const MAX = 8
 const TTL_MS = 48
@@ -51,7 +52,7 @@ class Subtask {
     const keyGroups = keyGroupRange(subtask, parallelism, MAX)
     this.#place = { subtask, parallelism }
     this.backend = new KeyedBackend({
-      maxParallelism: MAX, now: () => clocks.wall, eventTime: clocks.event, freeze: true,
+      maxParallelism: MAX, now: () => clocks.wall, eventTime: clocks.event, freeze: true, ...newStore(),
     })
     if (segments !== undefined) this.backend.restore(restoreOperator(segments, { subtask, parallelism, keyGroups }))
     const shared = { version: 1, ...(ttl === undefined ? {} : { ttl }) } as const
@@ -256,256 +257,260 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('checkpoint' as const), n: fc.constant(0) }) },
 )
 
-describe.each(['create', 'write', 'read'] as const)('TE-1 to TE-4: refreshed by %s', (refreshedBy) => {
-  test.each(['processing', 'event'] as const)(
-    'by %s time every kind of state is what plain Maps with stamps are, restored after every step or in increments',
-    (time) => {
-      const ttl = { ttlMs: TTL_MS, refreshedBy, time }
-      let increments = 0
-      fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const clocks = new Clocks()
-        clocks.watermark = 500
-        const [one, two] = [new Model(clocks, ttl), new Model(clocks, ttl)]
-        const [restored, going] = [new Cluster(clocks, ttl), new Cluster(clocks, ttl)]
-        let restores = 0
-        clocks.timestamp = clocks.watermark
-        // So that what follows is less than half of it, which makes increments.
-        for (let key = 10; key < 40; key++) act('v.set', key, 0, key, going.on(key), two)
-        going.subtasks[0]?.checkpoint()
-        for (const now of steps) {
-          if (now.kind === 'pass') {
-            clocks.wall += now.n
-            clocks.watermark += now.n
-          } else if (now.kind === 'checkpoint') {
-            const [subtask] = going.subtasks
-            const elsewhere = new Cluster(clocks, ttl)
-            elsewhere.restore(2, [subtask?.checkpoint() as DecodedSegment])
-            if ((subtask?.chain.parts ?? 0) > 1) increments += 1
-            expect(elsewhere.alive()).toEqual(two.alive())
-          } else {
-            clocks.timestamp = clocks.watermark + now.ahead
-            for (const [cluster, model] of [[restored, one], [going, two]] as const) {
-              const [said, expected] = act(now.kind, now.key, now.field, now.n, cluster.on(now.key), model)
-              expect(said).toEqual(expected)
+onEveryBackend(() => {
+  describe.each(['create', 'write', 'read'] as const)('TE-1 to TE-4: refreshed by %s', (refreshedBy) => {
+    test.each(['processing', 'event'] as const)(
+      'by %s time every kind of state is what plain Maps with stamps are, restored after every step or in increments',
+      (time) => {
+        const ttl = { ttlMs: TTL_MS, refreshedBy, time }
+        let increments = 0
+        const law = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+          const clocks = new Clocks()
+          clocks.watermark = 500
+          const [one, two] = [new Model(clocks, ttl), new Model(clocks, ttl)]
+          const [restored, going] = [new Cluster(clocks, ttl), new Cluster(clocks, ttl)]
+          let restores = 0
+          clocks.timestamp = clocks.watermark
+          // So that what follows is less than half of it, which makes increments.
+          for (let key = 10; key < 40; key++) act('v.set', key, 0, key, going.on(key), two)
+          going.subtasks[0]?.checkpoint()
+          for (const now of steps) {
+            if (now.kind === 'pass') {
+              clocks.wall += now.n
+              clocks.watermark += now.n
+            } else if (now.kind === 'checkpoint') {
+              const [subtask] = going.subtasks
+              const elsewhere = new Cluster(clocks, ttl)
+              elsewhere.restore(2, [subtask?.checkpoint() as DecodedSegment])
+              if ((subtask?.chain.parts ?? 0) > 1) increments += 1
+              expect(elsewhere.alive()).toEqual(two.alive())
+            } else {
+              clocks.timestamp = clocks.watermark + now.ahead
+              for (const [cluster, model] of [[restored, one], [going, two]] as const) {
+                const [said, expected] = act(now.kind, now.key, now.field, now.n, cluster.on(now.key), model)
+                expect(said).toEqual(expected)
+              }
             }
+            restored.restore([2, 3, 1][restores++ % 3] as number)
+            expect(restored.alive()).toEqual(one.alive())
           }
-          restored.restore([2, 3, 1][restores++ % 3] as number)
-          expect(restored.alive()).toEqual(one.alive())
-        }
-      }), { numRuns: 60 })
-      // Otherwise nothing was said about them.
-      expect(increments).toBeGreaterThan(0)
-    },
-  )
-})
-
-test('TC-1: what expires while a cut is written is in it: event time goes back to the cut when it is restored', () => {
-  const clocks = new Clocks()
-  clocks.watermark = clocks.timestamp = 1_000
-  const cluster = new Cluster(clocks, { ttlMs: 100, time: 'event' })
-  const [subtask] = cluster.subtasks as [Subtask]
-  for (let key = 0; key < 20; key++) {
-    const { v, l, m } = cluster.on(key)
-    clocks.timestamp = 1_000 - (key % 2) * 90
-    v.set(key)
-    l.push(key)
-    m.set(0, key)
-  }
-  clocks.watermark = 1_005
-  const alive = cluster.alive()
-  const checkpoint = subtask.checkpoint(() => { clocks.watermark += 8 })
-  expect([clocks.watermark > 1_100, cluster.alive().size, alive.size]).toEqual([true, 0, 60])
-  clocks.watermark = 1_005
-  cluster.restore(2, [checkpoint])
-  expect(cluster.alive()).toEqual(alive)
-})
-
-/** One subtask with one clock by hand, and a key. */
-function alone(ttl: TtlSpec | undefined, clocks = new Clocks(), segments?: readonly DecodedSegment[]): Subtask {
-  const subtask = new Subtask(clocks, ttl, 0, 1, segments)
-  subtask.backend.setCurrentKey('k')
-  return subtask
-}
-
-describe('TE-3 by event time', () => {
-  const ttl = { ttlMs: 100, time: 'event' } as const
-
-  test('the wall clock decides nothing, and the watermark the moment at which a value is over', () => {
-    const clocks = new Clocks()
-    const { v } = alone(ttl, clocks)
-    clocks.watermark = 1_000
-    clocks.timestamp = 1_010
-    v.set('x')
-    clocks.wall += 1e9
-    clocks.watermark = 1_109
-    expect(v.get()).toBe('x')
-    clocks.watermark = 1_110
-    expect(v.get()).toBeUndefined()
+        })
+        fc.assert(law, { numRuns: runs(60) })
+        // Otherwise nothing was said about them.
+        for (let more = 0; more < 9 && increments === 0; more++) fc.assert(law, { numRuns: runs(60) })
+        expect(increments).toBeGreaterThan(0)
+      },
+    )
   })
 
-  test('what is alive does not depend on the order of records that are in time, and a late one lives as long', () => {
-    const stampAfter = (...timestamps: readonly number[]): unknown => {
+  test('TC-1: what expires while a cut is written is in it: event time goes back to the cut when it is restored', () => {
+    const clocks = new Clocks()
+    clocks.watermark = clocks.timestamp = 1_000
+    const cluster = new Cluster(clocks, { ttlMs: 100, time: 'event' })
+    const [subtask] = cluster.subtasks as [Subtask]
+    for (let key = 0; key < 20; key++) {
+      const { v, l, m } = cluster.on(key)
+      clocks.timestamp = 1_000 - (key % 2) * 90
+      v.set(key)
+      l.push(key)
+      m.set(0, key)
+    }
+    clocks.watermark = 1_005
+    const alive = cluster.alive()
+    const checkpoint = subtask.checkpoint(() => { clocks.watermark += 8 })
+    expect([clocks.watermark > 1_100, cluster.alive().size, alive.size]).toEqual([true, 0, 60])
+    clocks.watermark = 1_005
+    cluster.restore(2, [checkpoint])
+    expect(cluster.alive()).toEqual(alive)
+  })
+
+  /** One subtask with one clock by hand, and a key. */
+  function alone(ttl: TtlSpec | undefined, clocks = new Clocks(), segments?: readonly DecodedSegment[]): Subtask {
+    const subtask = new Subtask(clocks, ttl, 0, 1, segments)
+    subtask.backend.setCurrentKey('k')
+    return subtask
+  }
+
+  describe('TE-3 by event time', () => {
+    const ttl = { ttlMs: 100, time: 'event' } as const
+
+    test('the wall clock decides nothing, and the watermark the moment at which a value is over', () => {
+      const clocks = new Clocks()
+      const { v } = alone(ttl, clocks)
+      clocks.watermark = 1_000
+      clocks.timestamp = 1_010
+      v.set('x')
+      clocks.wall += 1e9
+      clocks.watermark = 1_109
+      expect(v.get()).toBe('x')
+      clocks.watermark = 1_110
+      expect(v.get()).toBeUndefined()
+    })
+
+    test('what is alive does not depend on the order of records that are in time, and a late one lives as long', () => {
+      const stampAfter = (...timestamps: readonly number[]): unknown => {
+        const clocks = new Clocks()
+        const subtask = alone(ttl, clocks)
+        clocks.watermark = 1_000
+        for (const timestamp of timestamps) {
+          clocks.timestamp = timestamp
+          subtask.v.set('x')
+        }
+        return stored(subtask.whole().snapshot.keyed)
+      }
+      expect(stampAfter(1_030, 1_010, 1_020)).toEqual(stampAfter(1_010, 1_020, 1_030))
+      expect(stampAfter(3)).toEqual([['v k', [1_000, 'x']]])
+    })
+  })
+
+  describe('TE-4 reading', () => {
+    const ttl = { ttlMs: 1_600, refreshedBy: 'read' } as const
+
+    test('puts a value into an increment sixteen times a TTL at most, and not into each', () => {
+      const clocks = new Clocks()
+      clocks.wall = 0
+      const subtask = alone(ttl, clocks)
+      for (let key = 0; key < 50; key++) {
+        subtask.backend.setCurrentKey(key)
+        subtask.v.set(key)
+      }
+      subtask.checkpoint()
+      let written = 0
+      for (let ms = 1; ms <= 1_600; ms++) {
+        clocks.wall = ms
+        subtask.backend.setCurrentKey(7)
+        expect(subtask.v.get()).toBe(7)
+        if (ms % 10 !== 0) continue
+        subtask.checkpoint()
+        if (subtask.chain.parts > 1) written += subtask.chain.newest
+      }
+      // A merge of increments (IS-3) writes an entry of several once more.
+      expect(written).toBeGreaterThanOrEqual(8)
+      expect(written).toBeLessThanOrEqual(16 * 2)
+    })
+
+    test('keeps a value as long as it is read within the TTL, and never for less than the TTL', () => {
+      const clocks = new Clocks()
+      const { v, m } = alone(ttl, clocks)
+      v.set(1)
+      m.set('a', 1)
+      m.set('b', 1)
+      for (let i = 0; i < 20; i++) {
+        clocks.wall += 1_599
+        expect([v.get(), m.get('a')]).toEqual([1, 1])
+      }
+      expect(m.has('b')).toBe(false)
+      clocks.wall += 1_599
+      expect(v.get()).toBe(1)
+      clocks.wall += 1_700
+      expect([v.get(), m.has('a')]).toEqual([undefined, false])
+    })
+
+    test('is neither a snapshot, nor a size, nor a sweep', () => {
       const clocks = new Clocks()
       const subtask = alone(ttl, clocks)
-      clocks.watermark = 1_000
-      for (const timestamp of timestamps) {
-        clocks.timestamp = timestamp
-        subtask.v.set('x')
-      }
-      return stored(subtask.whole().snapshot.keyed)
-    }
-    expect(stampAfter(1_030, 1_010, 1_020)).toEqual(stampAfter(1_010, 1_020, 1_030))
-    expect(stampAfter(3)).toEqual([['v k', [1_000, 'x']]])
-  })
-})
-
-describe('TE-4 reading', () => {
-  const ttl = { ttlMs: 1_600, refreshedBy: 'read' } as const
-
-  test('puts a value into an increment sixteen times a TTL at most, and not into each', () => {
-    const clocks = new Clocks()
-    clocks.wall = 0
-    const subtask = alone(ttl, clocks)
-    for (let key = 0; key < 50; key++) {
-      subtask.backend.setCurrentKey(key)
-      subtask.v.set(key)
-    }
-    subtask.checkpoint()
-    let written = 0
-    for (let ms = 1; ms <= 1_600; ms++) {
-      clocks.wall = ms
-      subtask.backend.setCurrentKey(7)
-      expect(subtask.v.get()).toBe(7)
-      if (ms % 10 !== 0) continue
-      subtask.checkpoint()
-      if (subtask.chain.parts > 1) written += subtask.chain.newest
-    }
-    // A merge of increments (IS-3) writes an entry of several once more.
-    expect(written).toBeGreaterThanOrEqual(8)
-    expect(written).toBeLessThanOrEqual(16 * 2)
-  })
-
-  test('keeps a value as long as it is read within the TTL, and never for less than the TTL', () => {
-    const clocks = new Clocks()
-    const { v, m } = alone(ttl, clocks)
-    v.set(1)
-    m.set('a', 1)
-    m.set('b', 1)
-    for (let i = 0; i < 20; i++) {
-      clocks.wall += 1_599
-      expect([v.get(), m.get('a')]).toEqual([1, 1])
-    }
-    expect(m.has('b')).toBe(false)
-    clocks.wall += 1_599
-    expect(v.get()).toBe(1)
-    clocks.wall += 1_700
-    expect([v.get(), m.has('a')]).toEqual([undefined, false])
-  })
-
-  test('is neither a snapshot, nor a size, nor a sweep', () => {
-    const clocks = new Clocks()
-    const subtask = alone(ttl, clocks)
-    subtask.l.push('x')
-    clocks.wall += 1_000
-    subtask.whole()
-    subtask.checkpoint()
-    expect([subtask.l.length, subtask.m.size]).toEqual([1, 0])
-    clocks.wall += 650
-    expect(subtask.l.length).toBe(0)
-  })
-})
-
-describe('TE-5 what has no time yet', () => {
-  const ttl = { ttlMs: 100, time: 'event' } as const
-
-  test('is alive until a cut finds it with a watermark, counts from that, and is in the increment', () => {
-    const clocks = new Clocks()
-    const subtask = alone(ttl, clocks)
-    for (let key = 0; key < 50; key++) {
-      subtask.backend.setCurrentKey(key)
-      subtask.v.set('x')
       subtask.l.push('x')
-      subtask.m.set('f', 'x')
-    }
-    subtask.checkpoint()
-    expect(stored([...subtask.whole().snapshot.keyed])).toContainEqual(['v 7', [MIN_TIMESTAMP, 'x']])
-    clocks.watermark = 10_000
-    const dated = subtask.checkpoint()
-    expect(stored(dated.snapshot.keyed).filter(([name]) => name.endsWith(' 7'))).toEqual([
-      ['v 7', [10_000, 'x']], ['l 7', [[10_000, 'x']]], ['m 7', new Map([['f', [10_000, 'x']]])],
-    ])
-    clocks.watermark = 10_099
-    subtask.backend.setCurrentKey(7)
-    expect([subtask.v.get(), subtask.l.length, subtask.m.size]).toEqual(['x', 1, 1])
-    clocks.watermark = 10_100
-    expect([subtask.v.get(), subtask.l.length, subtask.m.size]).toEqual([undefined, 0, 0])
+      clocks.wall += 1_000
+      subtask.whole()
+      subtask.checkpoint()
+      expect([subtask.l.length, subtask.m.size]).toEqual([1, 0])
+      clocks.wall += 650
+      expect(subtask.l.length).toBe(0)
+    })
   })
 
-  test('is dated after a restore, too', () => {
-    const clocks = new Clocks()
-    const before = alone(ttl, clocks)
-    before.v.set('x')
-    const after = alone(ttl, clocks, [before.checkpoint()])
-    clocks.watermark = 10_000
-    after.checkpoint()
-    clocks.watermark = 10_100
-    expect(after.v.get()).toBeUndefined()
-  })
+  describe('TE-5 what has no time yet', () => {
+    const ttl = { ttlMs: 100, time: 'event' } as const
 
-  test('is dated by a restore that knows the watermark', () => {
-    const clocks = new Clocks()
-    const before = alone(ttl, clocks)
-    before.v.set('x')
-    const checkpoint = before.checkpoint()
-    clocks.watermark = 10_000
-    const after = alone(ttl, clocks, [checkpoint])
-    expect(stored(after.whole().snapshot.keyed)).toEqual([['v k', [10_000, 'x']]])
-  })
-})
-
-describe('TE-6 a restore with another TTL', () => {
-  const declarations: Readonly<Record<string, TtlSpec | undefined>> = {
-    none: undefined,
-    'processing, write': { ttlMs: 100 },
-    'processing, create': { ttlMs: 100, refreshedBy: 'create' },
-    'processing, read': { ttlMs: 100, refreshedBy: 'read' },
-    'processing, longer': { ttlMs: 300 },
-    'event, write': { ttlMs: 100, time: 'event' },
-    'event, create, longer': { ttlMs: 300, refreshedBy: 'create', time: 'event' },
-  }
-  const timeOf = (ttl: TtlSpec | undefined): string => (ttl === undefined ? 'none' : ttl.time ?? 'processing')
-  const names = Object.keys(declarations)
-
-  test.each(names.flatMap((from) => names.map((to) => [from, to] as const)))(
-    'from %s to %s: nothing is lost or read as something else, and time counts on only by the same clock', (from, to) => {
-      const [old, now] = [declarations[from], declarations[to]]
+    test('is alive until a cut finds it with a watermark, counts from that, and is in the increment', () => {
       const clocks = new Clocks()
-      clocks.watermark = clocks.timestamp = 1_000
-      const before = alone(old, clocks)
-      before.v.set('x')
-      before.l.push('x')
-      before.m.set('f', 'x')
-      clocks.wall += 60
-      clocks.watermark += 60
-      const after = alone(now, clocks, [before.checkpoint()])
-      const here = (): unknown[] => [after.v.get(), [...after.l], [...after.m]]
-      const all = ['x', ['x'], [['f', 'x']]]
-      const gone = [undefined, [], []]
-      if (now === undefined) {
-        clocks.wall += 1e9
-        clocks.watermark += 1e9
-        expect(here()).toEqual(all)
-        return
+      const subtask = alone(ttl, clocks)
+      for (let key = 0; key < 50; key++) {
+        subtask.backend.setCurrentKey(key)
+        subtask.v.set('x')
+        subtask.l.push('x')
+        subtask.m.set('f', 'x')
       }
-      // By 'read' stamps are rounded up, to 6 ms here.
-      const left = now.ttlMs - (timeOf(old) === timeOf(now) ? 60 : 0)
-      const check = alone(now, clocks, [after.checkpoint()])
-      clocks.wall += left - 1
-      clocks.watermark += left - 1
-      expect([check.v.get(), check.l.length, check.m.size]).toEqual(['x', 1, 1])
-      clocks.wall += 6
-      clocks.watermark += 6
-      expect(now.refreshedBy === 'read' ? [after.v.get(), [...after.l], [...after.m]] : here()).toEqual(gone)
-    },
-  )
+      subtask.checkpoint()
+      expect(stored([...subtask.whole().snapshot.keyed])).toContainEqual(['v 7', [MIN_TIMESTAMP, 'x']])
+      clocks.watermark = 10_000
+      const dated = subtask.checkpoint()
+      expect(stored(dated.snapshot.keyed).filter(([name]) => name.endsWith(' 7'))).toEqual([
+        ['v 7', [10_000, 'x']], ['l 7', [[10_000, 'x']]], ['m 7', new Map([['f', [10_000, 'x']]])],
+      ])
+      clocks.watermark = 10_099
+      subtask.backend.setCurrentKey(7)
+      expect([subtask.v.get(), subtask.l.length, subtask.m.size]).toEqual(['x', 1, 1])
+      clocks.watermark = 10_100
+      expect([subtask.v.get(), subtask.l.length, subtask.m.size]).toEqual([undefined, 0, 0])
+    })
+
+    test('is dated after a restore, too', () => {
+      const clocks = new Clocks()
+      const before = alone(ttl, clocks)
+      before.v.set('x')
+      const after = alone(ttl, clocks, [before.checkpoint()])
+      clocks.watermark = 10_000
+      after.checkpoint()
+      clocks.watermark = 10_100
+      expect(after.v.get()).toBeUndefined()
+    })
+
+    test('is dated by a restore that knows the watermark', () => {
+      const clocks = new Clocks()
+      const before = alone(ttl, clocks)
+      before.v.set('x')
+      const checkpoint = before.checkpoint()
+      clocks.watermark = 10_000
+      const after = alone(ttl, clocks, [checkpoint])
+      expect(stored(after.whole().snapshot.keyed)).toEqual([['v k', [10_000, 'x']]])
+    })
+  })
+
+  describe('TE-6 a restore with another TTL', () => {
+    const declarations: Readonly<Record<string, TtlSpec | undefined>> = {
+      none: undefined,
+      'processing, write': { ttlMs: 100 },
+      'processing, create': { ttlMs: 100, refreshedBy: 'create' },
+      'processing, read': { ttlMs: 100, refreshedBy: 'read' },
+      'processing, longer': { ttlMs: 300 },
+      'event, write': { ttlMs: 100, time: 'event' },
+      'event, create, longer': { ttlMs: 300, refreshedBy: 'create', time: 'event' },
+    }
+    const timeOf = (ttl: TtlSpec | undefined): string => (ttl === undefined ? 'none' : ttl.time ?? 'processing')
+    const names = Object.keys(declarations)
+
+    test.each(names.flatMap((from) => names.map((to) => [from, to] as const)))(
+      'from %s to %s: nothing is lost or read as something else, and time counts on only by the same clock', (from, to) => {
+        const [old, now] = [declarations[from], declarations[to]]
+        const clocks = new Clocks()
+        clocks.watermark = clocks.timestamp = 1_000
+        const before = alone(old, clocks)
+        before.v.set('x')
+        before.l.push('x')
+        before.m.set('f', 'x')
+        clocks.wall += 60
+        clocks.watermark += 60
+        const after = alone(now, clocks, [before.checkpoint()])
+        const here = (): unknown[] => [after.v.get(), [...after.l], [...after.m]]
+        const all = ['x', ['x'], [['f', 'x']]]
+        const gone = [undefined, [], []]
+        if (now === undefined) {
+          clocks.wall += 1e9
+          clocks.watermark += 1e9
+          expect(here()).toEqual(all)
+          return
+        }
+        // By 'read' stamps are rounded up, to 6 ms here.
+        const left = now.ttlMs - (timeOf(old) === timeOf(now) ? 60 : 0)
+        const check = alone(now, clocks, [after.checkpoint()])
+        clocks.wall += left - 1
+        clocks.watermark += left - 1
+        expect([check.v.get(), check.l.length, check.m.size]).toEqual(['x', 1, 1])
+        clocks.wall += 6
+        clocks.watermark += 6
+        expect(now.refreshedBy === 'read' ? [after.v.get(), [...after.l], [...after.m]] : here()).toEqual(gone)
+      },
+    )
+  })
 })

@@ -35,6 +35,12 @@ interface Draft {
 
 export class StoredOperators {
   readonly #drafts = new Map<string, Draft>()
+  readonly #elsewhere: (operator: string, state: string) => number | undefined
+
+  /** `elsewhere`: how many entries a keyed state has that are in no segment that is added. */
+  constructor(elsewhere: (operator: string, state: string) => number | undefined = () => undefined) {
+    this.#elsewhere = elsewhere
+  }
 
   /** One segment an operator and subtask: chains are put together before (state/segment-chain.ts). */
   add({ operator, snapshot }: Pick<DecodedSegment, 'operator' | 'snapshot'>): void {
@@ -58,7 +64,8 @@ export class StoredOperators {
     return [...this.#drafts].map(([name, { keyed, lists }]) => ({
       name,
       kind: kinds.get(name),
-      keyed: [...keyed.values()].map(({ state, entries }) => ({ ...descriptionOf(state), entries })),
+      keyed: [...keyed.values()].map(({ state, entries }) =>
+        ({ ...descriptionOf(state), entries: this.#elsewhere(name, state.name) ?? entries })),
       lists: [...lists.values()],
     }))
   }

@@ -14,11 +14,12 @@
  *   CJ-4  Once a module has begun to run, its error is the answer: nothing is run twice.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { runInThisContext } from 'node:vm'
+import { makeDirectoriesSync } from '../make-directories.ts'
 import { engineVersion } from '../version.ts'
 
 const FORMAT = 'tidemark.job/1'
@@ -133,7 +134,7 @@ export function keep(file: string, directory: string, compiler: Compiler): void 
   const modules: Record<string, KeptModule> = {}
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectoriesSync(directory, 0o777)
   } catch {
     // A cache that cannot be written costs time and nothing else.
     return

@@ -17,9 +17,10 @@
  *
  * Source: Flink, "Task-local recovery" (FLINK-8360); own design.
  */
-import { mkdir, open as openFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { open as openFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describeThrown, isStreamError } from '../../base/errors.ts'
+import { madeDirectories } from '../make-directories.ts'
 import type { S3Object } from './client.ts'
 import { checksumOf, CopyOnItsWay, LocalCopy, type OpenFile, type Opened } from './local-copy.ts'
 import { parseS3 } from './place.ts'
@@ -56,7 +57,7 @@ export class LocalCopies {
   begin(path: string, token: string): CopyOnItsWay {
     const partial = this.#at(path, `.${token}.part`)
     const create = async (): Promise<Opened> => {
-      await mkdir(dirname(partial), { recursive: true, mode: 0o700 })
+      await madeDirectories(dirname(partial), 0o700)
       return await this.#open(partial, 'wx', 0o600)
     }
     return new CopyOnItsWay(create, {

@@ -10,9 +10,12 @@ import { attempt, type CheckpointId } from '../../base/ids.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { FromSubtask, SubtaskId, ToSubtask } from '../../base/protocol.ts'
 import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
+import type { JobGraph } from '../../graph/job-graph.ts'
 import type { Deployed, DeployedPart } from '../../job/job-attempt.ts'
 import { JobSupervisor, type DeployInit } from '../../job/job-supervisor.ts'
+import { Landing } from '../../job/landing.ts'
 import type { StopRequest } from '../../job/stop.ts'
+import { MemoryPagedStore } from '../../state/paged/memory-paged-store.ts'
 import type { Subtask } from '../../task/subtask.ts'
 import { Deployment, type DeploymentCounts } from '../deployment.ts'
 import type { HostSample } from '../host-meter.ts'
@@ -47,6 +50,15 @@ export interface SimulatedHostInit {
   onLeft(): void
 }
 
+/** So little that entries come and go all the time. */
+const CACHE_BYTES = 2000
+
+/** Of four processes one has its keyed state in stores, so that state goes from the heap there and back. Nothing is drawn for it. */
+const keepsPages = ({ world, number }: SimulatedHostInit): boolean => (world.seed + number) % 4 === 1
+
+const landing = (graph: JobGraph, vertices: ReadonlySet<number> | undefined): Landing =>
+  new Landing({ graph, stores: { open: () => new MemoryPagedStore(CACHE_BYTES) }, isHere: () => true, vertices })
+
 const NO_SAMPLE: HostSample = { workers: 1, checkpoint: { completed: 0, failed: 0 }, vertices: [] }
 
 export class SimulatedHost implements JobHost {
@@ -61,6 +73,7 @@ export class SimulatedHost implements JobHost {
     this.#supervisor = new JobSupervisor({
       graph, ports, directory, engine, pid: number, host: 'simulator', fresh,
       ...(from === undefined ? {} : { from, claim }),
+      ...(keepsPages(init) ? { landing: (vertices) => landing(graph, vertices) } : {}),
       onStarted: (opened) => host.onStarted(opened),
       onCheckpoint: (checkpoint) => host.onCheckpoint(checkpoint),
       onCheckpointFailed: (id, reason, error) => host.onCheckpointFailed(id, reason, error),

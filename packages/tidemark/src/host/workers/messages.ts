@@ -23,6 +23,10 @@ export interface WorkerSetup {
   /** Shared memory of WorkerControl. */
   readonly control: SharedArrayBuffer
   readonly failpoints: string | undefined
+  /** For keyed state that is kept on the local disk; undefined: none is. */
+  readonly pagedDirectory: string | undefined
+  /** Of this thread (state/lmdb/write-gate.ts). */
+  readonly gate: SharedArrayBuffer
 }
 
 /** The first message to a worker. */

@@ -19,15 +19,18 @@ import { RingReceiver, RingSender } from '../../channel/ring.ts'
 import { requireMine } from '../../checkpoint/epochs.ts'
 import { CheckpointFiles } from '../../checkpoint/files.ts'
 import type { JobEdge, JobGraph } from '../../graph/job-graph.ts'
+import { keyGroupRange, type KeyGroupRange } from '../../graph/key-groups.ts'
 import { operatorsIn, stateNamesOf } from '../../job/failover-regions.ts'
 import { readCheckpoint } from '../../job/restore.ts'
 import { ownState } from '../../job/settle.ts'
+import { WriteGate } from '../../state/lmdb/write-gate.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../task/options.ts'
-import { Deployment, tableOf, type DeploymentPart } from '../deployment.ts'
+import { Deployment, stateNames, tableOf, type DeploymentPart } from '../deployment.ts'
 import { engineError } from '../errors.ts'
 import { EventLoop } from '../event-loop.ts'
 import { sharedZeroMs } from '../host-meter.ts'
 import { NO_COUNTS } from '../job-host.ts'
+import { landings, type MakeLanding } from '../paged-stores.ts'
 import { realStorage } from '../real-storage.ts'
 import { failpoints } from '../failpoints.ts'
 import { realPorts } from '../real-ports.ts'
@@ -56,7 +59,9 @@ interface Part {
   readonly early: ToWorker[]
 }
 
+/** From one sign of life, with what was counted, to the next: while there is work, and while there is none. */
 const BEAT_MS = 100
+const IDLE_BEAT_MS = 250
 
 export class WorkerHost {
   readonly #setup: WorkerSetup
@@ -67,8 +72,11 @@ export class WorkerHost {
   readonly #loop: EventLoop
   readonly #ports: Ports
   readonly #turns = new Turns()
+  readonly #landing: MakeLanding | undefined
   #current: Term | undefined
   #waiting = false
+  /** Since the last beat. */
+  #worked = false
 
   constructor(setup: WorkerSetup, { index, generation }: TakePlace, graph: JobGraph, port: MessagePort) {
     this.#setup = setup
@@ -82,11 +90,14 @@ export class WorkerHost {
       log: (level, message) => this.#send({ kind: 'log', level, message }),
       probe: failpoints(setup.failpoints, () => {}, generation),
     })
+    const { pagedDirectory, workers } = setup
+    this.#landing = pagedDirectory === undefined ? undefined
+      : landings(graph, {
+          directory: pagedDirectory, owner: String(index), isHere: (subtask) => subtask % workers === index,
+          gate: new WriteGate(setup.gate),
+        })
     port.on('message', (message: ToWorker) => this.#loop.post('main', () => this.#onMessage(message)))
-    setInterval(() => {
-      this.#control.beat(index)
-      this.#publish()
-    }, BEAT_MS)
+    this.#beat()
   }
 
   #send(message: FromWorker): void {
@@ -97,6 +108,7 @@ export class WorkerHost {
 
   #work(deadlineMs: number): boolean {
     const index = this.#index
+    this.#worked = true
     this.#control.awake(index)
     const moved = this.#drain()
     const ran = this.#turns.run(deadlineMs)
@@ -129,6 +141,13 @@ export class WorkerHost {
     }
     if (woken === undefined) wake()
     else woken.then(wake, (error: unknown) => this.#broken(error))
+  }
+
+  #beat(): void {
+    this.#control.beat(this.#index)
+    this.#publish()
+    setTimeout(() => this.#beat(), this.#worked ? BEAT_MS : IDLE_BEAT_MS)
+    this.#worked = false
   }
 
   #publish(): void {
@@ -199,7 +218,11 @@ export class WorkerHost {
     const part: Part = { vertices, early: [] }
     current.parts.set(attempt, part)
     const names = message.vertices === undefined ? undefined : stateNamesOf(operatorsIn(this.#graph, vertices))
-    start(readCheckpoint(this.#ports, this.#setup.directory, restore, this.#graph.maxParallelism, names), (outcome) => {
+    const reading = {
+      directory: this.#setup.directory, manifest: restore, maxParallelism: this.#graph.maxParallelism, operators: names,
+      landing: this.#landing?.(vertices), plan: { kind: 'own', owns: this.#owns } as const,
+    }
+    start(readCheckpoint(this.#ports, reading), (outcome) => {
       if (this.#current !== current || current.cancelled) return
       current.parts.delete(attempt)
       const fail = (thrown: unknown): void => {
@@ -222,6 +245,19 @@ export class WorkerHost {
       for (const early of part.early.splice(0)) this.#onMessage(early)
       this.#loop.wake()
     })
+  }
+
+  /** By the name of an operator in a checkpoint, which may be a former one of several. */
+  readonly #owns = (operator: string, groups: KeyGroupRange): boolean => {
+    const { workers } = this.#setup
+    const { vertices, maxParallelism } = this.#graph
+    return vertices.some(({ operators, parallelism }) => operators.some((each) => stateNames(each).includes(operator)) &&
+      Array.from({ length: parallelism }, (_, subtask) => subtask)
+        .filter((subtask) => subtask % workers === this.#index)
+        .some((subtask) => {
+          const { start: first, end: last } = keyGroupRange(subtask, parallelism, maxParallelism)
+          return first <= groups.end && last >= groups.start
+        }))
   }
 
   #begin(term: Epoch): Term {

@@ -10,6 +10,7 @@ import { reportOf } from '../../base/errors.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
 import { explainJson } from '../../graph/explain.ts'
 import type { JobGraph } from '../../graph/job-graph.ts'
+import { loadLmdb } from '../../state/lmdb/lmdb-store.ts'
 import { engineError } from '../errors.ts'
 import { loadJob } from '../load/load-job.ts'
 import { withEngineSettings } from '../settings.ts'
@@ -36,6 +37,7 @@ async function sameGraph(): Promise<JobGraph> {
 
 try {
   const graph = await sameGraph()
+  if (setup.pagedDirectory !== undefined) await loadLmdb()
   const take = (place: TakePlace): void => {
     new WorkerHost(setup, place, graph, port)
     port.off('message', take)

@@ -11,6 +11,7 @@
  *         first: the job is to fail for it, and not for a checkpoint that could not be completed any more.
  *   WP-3  A spare is started when all threads have run for SPARE_AFTER_BEATS. What becomes of it before it has a
  *         place is nobody's business: without one a new thread is started.
+ *   WP-4  No thread is ended while it writes to its store, nor the process, which would wait for it for ever (WG-1).
  *
  * Heartbeat: every worker counts up a shared word from a timer of its event loop. One that does not for
  * longer than `heartbeatTimeoutMs` is in a loop that never ends, and is terminated.
@@ -21,6 +22,7 @@ import type { CheckpointId, Epoch } from '../../base/ids.ts'
 import { wait, type Done, type Io } from '../../base/io.ts'
 import type { FileEntry } from '../../checkpoint/manifest.ts'
 import { startThread } from '../../connector/start-thread.ts'
+import { WriteGate } from '../../state/lmdb/write-gate.ts'
 import type { WorkerControl } from './control.ts'
 import { E086_WORKER_DIED } from './errors.ts'
 import type { FromWorker, TakePlace, ToWorker, WorkerSetup } from './messages.ts'
@@ -29,7 +31,7 @@ export interface WorkerPoolInit {
   readonly workers: number
   readonly control: WorkerControl
   readonly heartbeatTimeoutMs: number
-  readonly setup: WorkerSetup
+  readonly setup: Omit<WorkerSetup, 'gate'>
   /** Names of the subtasks of a worker, for E086. */
   subtasksOf(index: number): string
   onMessage(worker: number, message: FromWorker): void
@@ -40,6 +42,7 @@ export interface WorkerPoolInit {
 
 interface Thread {
   readonly worker: Worker
+  readonly gate: WriteGate
   /** Undefined: a spare. */
   index: number | undefined
   readonly pending: Map<number, Done<FileEntry | undefined>>
@@ -47,11 +50,13 @@ interface Thread {
   beatAtMs: number
 }
 
+/** A transaction takes milliseconds; on a disk that hangs the thread is ended all the same. */
+const GATE_CLOSES_MS = 2000
 /** The first beat comes when the job file is loaded, which may mean compiling it on a busy machine. */
 const LOADING_FACTOR = 10
 /** How often the beats are looked at. */
 const WATCH_MS = 250
-/** A job that is over soon, or whose start takes all cores, gets no spare. A thread beats ten times a second. */
+/** A job that is over soon, or whose start takes all cores, gets no spare. A thread that works beats ten times a second. */
 const SPARE_AFTER_BEATS = 30
 
 export class WorkerPool {
@@ -73,6 +78,7 @@ export class WorkerPool {
 
   /** Starts those that are missing. */
   fill(): void {
+    if (this.#watch === undefined) process.on('exit', this.#atExit)
     for (let index = 0; index < this.#threads.length; index++) this.#threads[index] ??= this.#start(index)
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
   }
@@ -99,11 +105,16 @@ export class WorkerPool {
   close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#watch)
+    process.off('exit', this.#atExit)
     for (const thread of [...this.#threads.splice(0), this.#spare]) {
-      if (thread !== undefined) this.#leaving.push(thread.worker.terminate())
+      if (thread !== undefined) this.#leaving.push(ended(thread))
     }
     this.#spare = undefined
     return Promise.all(this.#leaving).then(() => {})
+  }
+
+  readonly #atExit = (): void => {
+    for (const thread of [...this.#threads, this.#spare]) thread?.gate.close(GATE_CLOSES_MS)
   }
 
   #start(index: number): Thread {
@@ -120,8 +131,11 @@ export class WorkerPool {
 
   /** A thread without a place. */
   #launch(): Thread {
-    const worker = startThread(import.meta.url, 'worker-main', { workerData: this.#init.setup })
-    const thread: Thread = { worker, index: undefined, pending: new Map(), beats: 0, beatAtMs: performance.now() }
+    const gate = new SharedArrayBuffer(4)
+    const worker = startThread(import.meta.url, 'worker-main', { workerData: { ...this.#init.setup, gate } satisfies WorkerSetup })
+    const thread: Thread = {
+      worker, gate: new WriteGate(gate), index: undefined, pending: new Map(), beats: 0, beatAtMs: performance.now(),
+    }
     worker.on('message', (message: FromWorker) => this.#onMessage(thread, message))
     worker.on('messageerror', (error) => this.#died(thread, `a message could not be read: ${describeThrown(error)}`, error))
     worker.on('error', (error: unknown) => this.#died(thread, reasonOf(error), error))
@@ -133,7 +147,7 @@ export class WorkerPool {
     const { index } = thread
     if (index === undefined) {
       // It could not load the job file, which those that run it could: whoever takes its place will say so.
-      void thread.worker.terminate()
+      void ended(thread)
       return
     }
     if (this.#threads[index] !== thread) return
@@ -163,7 +177,7 @@ export class WorkerPool {
       } else if (now - thread.beatAtMs > this.#init.heartbeatTimeoutMs * (beats === 0 ? LOADING_FACTOR : 1)) {
         const seconds = Math.round((now - thread.beatAtMs) / 1000)
         this.#died(thread, `it has not answered for ${seconds} s (an endless loop?)`, undefined)
-        void thread.worker.terminate()
+        void ended(thread)
       }
     }
     if (settled && !this.#closed) this.#spare ??= this.#launch()
@@ -196,4 +210,10 @@ export class WorkerPool {
 /** A worker may throw null, undefined or anything else. */
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : `it threw ${describeThrown(error)}`
+}
+
+/** WP-4. */
+function ended({ worker, gate }: Thread): Promise<number> {
+  gate.close(GATE_CLOSES_MS)
+  return worker.terminate()
 }

@@ -68,7 +68,7 @@ export class WorkersHost implements JobHost {
       setup: {
         workers: init.workers, address: init.address, config: init.config, graph,
         parallelism: init.graph.parallelism, directory: init.directory, control: this.#control.memory,
-        failpoints: init.failpoints,
+        failpoints: init.failpoints, pagedDirectory: init.pagedDirectory,
       },
       subtasksOf: (index) => this.#subtasksOf(index),
       onMessage: (worker, message) => this.#loop.post('workers', () => this.#onMessage(message, worker)),
@@ -86,6 +86,7 @@ export class WorkersHost implements JobHost {
         this.#close()
         init.onEnd(end)
       },
+      elsewhere: true,
       deploy: (deploy) => this.#deploy(deploy),
     }))
   }

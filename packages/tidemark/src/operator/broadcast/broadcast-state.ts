@@ -30,8 +30,8 @@ export class BroadcastState {
   constructor(specs: Readonly<Record<string, MapStateSpec>>, context: OperatorContext) {
     const { operator, freeze, restored, processingTime, maxParallelism } = context
     const shared = {
-      currentKey: THE_KEY, now: () => processingTime.now(), eventTime: undefined, freeze, maxParallelism,
-      mapLimit: undefined,
+      currentKey: THE_KEY, now: () => processingTime.now(), eventTime: undefined, freeze, maxParallelism, operator,
+      pagedStore: undefined, mapLimit: undefined, dirtyLimit: undefined,
     }
     this.#cells = Object.entries(specs).map(([name, spec]) => {
       const cells = new MapCells(name, spec, shared)

@@ -96,8 +96,7 @@ export function withPresentValues(
     .filter((stored) => keptChangeOf(stored, operator, kept[stored.name] as KeptState).kind !== 'none')
   if (changed.length === 0) return restored
   return {
-    keyedStates: restored.keyedStates,
-    list: (name) => restored.list(name),
+    ...restored,
     keyed: (name) => {
       const stored = changed.find((state) => state.name === name)
       const entries = restored.keyed(name)
