@@ -16,11 +16,10 @@ import { decodeSegment } from '../state/snapshot-format.ts'
 import { readLabels, type Label } from './labels.ts'
 import { checkpointFile } from './layout.ts'
 import { fullBytes, writerOf, type FileEntry, type Manifest, type SubtaskReport, type VertexSummary } from './manifest.ts'
-import { checkFiles, readFacts, readSegment, type Facts } from './read.ts'
-import { reachableManifests } from './recover.ts'
+import { checkFiles, readFacts, readSegment, type Facts, type ManifestFact } from './read.ts'
 import { countedStates, type CountedState } from './inspection/live-counts.ts'
 import { isEnumerator, partsOf } from './inspection/operator-parts.ts'
-import { findManifest, parseReference } from './references.ts'
+import { findManifest, parseReference, readLine } from './references.ts'
 import { verifyOthers } from './verify-others.ts'
 import { toPlainJson } from './plain-json.ts'
 
@@ -35,7 +34,10 @@ export interface CheckpointLine {
   readonly entries?: number
   /** False: written by a process that had been succeeded; never restored. */
   readonly reachable: boolean
+  /** The next start goes on from it; false of all if the newest cannot be read. */
   readonly latest: boolean
+  /** Of a savepoint: jobs begin from it. */
+  readonly savepoint?: boolean
   readonly finished?: boolean
   /** Names that people gave it; garbage collection keeps it for them. */
   readonly labels?: readonly string[]
@@ -103,7 +105,7 @@ export function* listCheckpoints(storage: Storage, directory: string, nowMs: num
     job: facts.identity?.job,
     jobId: facts.identity?.jobId,
     epoch: facts.newestEpoch,
-    checkpoints: linesOf(facts, yield* readLabels(storage, directory), nowMs),
+    checkpoints: linesOf(facts, yield* readLine(storage, directory, facts), yield* readLabels(storage, directory), nowMs),
   }
 }
 
@@ -114,7 +116,7 @@ export function* showCheckpoint(
   const facts = yield* readFacts(storage, directory)
   const manifest = yield* findManifest(storage, directory, facts, ref)
   const labels = yield* readLabels(storage, directory)
-  const line = linesOf(facts, labels, nowMs).find((candidate) => candidate.id === manifest.checkpoint) as CheckpointLine
+  const line = linesOf(facts, yield* readLine(storage, directory, facts), labels, nowMs).find((candidate) => candidate.id === manifest.checkpoint) as CheckpointLine
   return {
     ...line,
     schema: 'tidemark.checkpoint.show/1',
@@ -216,9 +218,11 @@ function* verifyWhole(storage: Storage, path: string, entry: FileEntry): Io<void
   )
 }
 
-function linesOf(facts: Facts, allLabels: readonly Label[], nowMs: number): CheckpointLine[] {
-  const reachable = new Set(reachableManifests(facts))
-  const latest = reachableManifests(facts).at(-1)?.checkpoint
+function linesOf(
+  facts: Facts, { savepoint, line }: { readonly savepoint: boolean; readonly line: readonly ManifestFact[] },
+  allLabels: readonly Label[], nowMs: number,
+): CheckpointLine[] {
+  const latest = line.at(-1)
   return facts.manifests.map((fact) => {
     const names = allLabels.filter(({ checkpoint }) => checkpoint === fact.id).map(({ name }) => name)
     const labels = names.length === 0 ? {} : { labels: names }
@@ -235,8 +239,9 @@ function linesOf(facts: Facts, allLabels: readonly Label[], nowMs: number): Chec
       tookMs: manifest.tookMs,
       bytes: manifest.counts.bytes,
       entries: manifest.counts.entries,
-      reachable: reachable.has(manifest),
-      latest: manifest.checkpoint === latest,
+      reachable: line.includes(fact),
+      latest: fact === latest,
+      ...(savepoint ? { savepoint } : {}),
       finished: manifest.finished,
       ...labels,
     }

@@ -9,8 +9,8 @@
  * (DIR#latest-1) the command line has taken it off.
  *
  *   RF-1  A reference means the same everywhere: there is no other place that takes one apart.
- *   RF-2  The newest checkpoint counts as the latest even where it cannot be read, as it does at a start:
- *         its damage is reported, an older one is never given in its place.
+ *   RF-2  A checkpoint counts even where it cannot be read, as the newest does at a start: its damage is reported,
+ *         another one is never given in its place.
  */
 import { didYouMean } from '../base/did-you-mean.ts'
 import type { Io } from '../base/io.ts'
@@ -20,7 +20,7 @@ import { E144_NO_SUCH_LABEL } from './inspection/errors.ts'
 import { readLabels, type Label } from './labels.ts'
 import { isLabelName, savepointFile } from './layout.ts'
 import type { Manifest } from './manifest.ts'
-import type { Facts } from './read.ts'
+import type { Facts, ManifestFact } from './read.ts'
 import { reachableManifests } from './recover.ts'
 
 export type Reference =
@@ -48,31 +48,35 @@ export function parseReference(text: string): Reference | undefined {
  */
 export function* findManifest(storage: Storage, directory: string, facts: Facts, text: string): Io<Manifest> {
   const labels = yield* readLabels(storage, directory)
-  // A savepoint knows no terms, so that none of its checkpoints is reachable by them.
-  const savepoint = (yield* storage.stat(savepointFile(directory))) !== undefined
-  const line = savepoint
-    ? facts.manifests.flatMap((fact) => (fact.kind === 'readable' ? [fact.manifest] : []))
-    : reachableManifests(facts)
+  const { line } = yield* readLine(storage, directory, facts)
   return resolve(directory, facts, line, labels, text)
 }
 
-/** `line`: what counts for `latest`, ascending. */
+/** What counts for `latest`, ascending: of a savepoint all there is, since it knows no terms; damaged ones, too (RF-2). */
+export function* readLine(
+  storage: Storage, directory: string, facts: Facts,
+): Io<{ readonly savepoint: boolean; readonly line: readonly ManifestFact[] }> {
+  const savepoint = (yield* storage.stat(savepointFile(directory))) !== undefined
+  const reachable = new Set(reachableManifests(facts))
+  const line = facts.manifests.filter((fact) => savepoint || fact.kind === 'damaged' || reachable.has(fact.manifest))
+  return { savepoint, line }
+}
+
 function resolve(
-  directory: string, facts: Facts, line: readonly Manifest[], labels: readonly Label[], text: string,
+  directory: string, facts: Facts, line: readonly ManifestFact[], labels: readonly Label[], text: string,
 ): Manifest {
   const reference = parseReference(text)
   const present = facts.manifests.map((fact) => fact.id)
   const absent = (): Error => E047_NO_SUCH_CHECKPOINT({ directory, ref: text, present })
   if (reference === undefined) throw absent()
   if (reference.kind === 'latest') {
-    const newest = facts.manifests.at(-1)
-    if (reference.back === 0 && newest?.kind === 'damaged') throw newest.error
-    const manifest = line.at(-1 - reference.back)
-    if (manifest === undefined) throw absent()
-    return manifest
+    return readable(line.at(-1 - reference.back), absent)
   }
   const id = reference.kind === 'number' ? reference.id : labelled(directory, labels, reference.name)
-  const fact = facts.manifests.find((candidate) => candidate.id === id)
+  return readable(facts.manifests.find((candidate) => candidate.id === id), absent)
+}
+
+function readable(fact: ManifestFact | undefined, absent: () => Error): Manifest {
   if (fact === undefined) throw absent()
   if (fact.kind === 'damaged') throw fact.error
   return fact.manifest

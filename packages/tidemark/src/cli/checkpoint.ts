@@ -115,6 +115,7 @@ function remarkOf(line: CheckpointLine): string {
 function statusOf(line: CheckpointLine): string {
   if (line.error !== undefined) return `${line.error.code} ${line.error.what}`
   if (!line.reachable) return 'of a process that had been succeeded: never restored'
+  if (line.savepoint === true) return 'a savepoint: tidemark run FILE --from begins here'
   return line.latest ? '← the next run goes on from here' : ''
 }
 

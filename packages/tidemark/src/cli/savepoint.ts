@@ -10,7 +10,7 @@ import { restorableOf } from '../checkpoint/savepoint.ts'
 import { takeSavepoint, type SavepointPorts, type TakenSavepoint } from '../checkpoint/write-savepoint.ts'
 import type { Io } from '../base/io.ts'
 import { giveOrder, type OrderAnswer, type OrderOutcome } from '../host/control-socket.ts'
-import { E156_ORDER_REFUSED } from '../host/errors.ts'
+import { E156_ORDER_REFUSED, E199_ORDER_LOST } from '../host/errors.ts'
 import { realStorage } from '../host/real-storage.ts'
 import { engineVersion } from '../host/version.ts'
 import { finished } from './checkpoint.ts'
@@ -75,7 +75,7 @@ export function savepointPorts(): SavepointPorts {
   return { storage: realStorage(), random, clock }
 }
 
-/** Undefined: nobody runs the job. Throws E156. */
+/** Undefined: nobody runs the job. Throws E156, E199. */
 export function answerOf(outcome: OrderOutcome): OrderAnswer | undefined {
   switch (outcome.kind) {
     case 'answer':
@@ -83,9 +83,9 @@ export function answerOf(outcome: OrderOutcome): OrderAnswer | undefined {
     case 'nobody':
       return undefined
     case 'silent':
-      throw E156_ORDER_REFUSED({
-        problem: `process ${outcome.pid} runs the job and did not answer, or ended before it could`,
-      })
+      throw E156_ORDER_REFUSED({ problem: `process ${outcome.pid} runs the job and did not answer in time` })
+    case 'lost':
+      throw E199_ORDER_LOST({ pid: outcome.pid })
     case 'no-token':
       throw E156_ORDER_REFUSED({ problem: `${outcome.file} cannot be read` })
   }

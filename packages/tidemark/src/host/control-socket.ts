@@ -3,7 +3,7 @@
  *
  * Looking is open to whoever may connect (metrics-socket.ts); whatever changes something needs the token that
  * this process wrote into the state directory, readable by its owner alone. Each connection carries one order,
- * a JSON line, and gets one JSON line when it is carried out.
+ * a JSON line, is told that it was understood, says that it still waits, and gets one JSON line when it is carried out.
  *
  *   {"token":"…","order":"savepoint","to":"/abs"}   {"token":"…","order":"stop","drain":false,"savepoint":"/abs"}
  *   {"token":"…","order":"rescale","to":4}
@@ -14,6 +14,7 @@
  *         readers that wait are bounded. No order costs the job more than what it asks for.
  *   OR-3  Whoever asked to stop is answered when the directory is free for the next start.
  *   OR-4  A client that goes away changes nothing: an order that was begun is carried out.
+ *   OR-5  Nothing is begun for a client that has given up: what lay in the socket of a process that did not run.
  *
  * Source: unix(7); decision D13 (a token on everything that mutates).
  */
@@ -67,8 +68,10 @@ export type OrderOutcome =
   | { readonly kind: 'answer'; readonly answer: OrderAnswer }
   /** Nobody runs the job of this directory. */
   | { readonly kind: 'nobody' }
-  /** Its process lives and does not take the order, or ended before it answered. */
+  /** Its process lives and did not take the order, which it will not carry out any more (OR-5). */
   | { readonly kind: 'silent'; readonly pid: number }
+  /** It took the order, and ended before it answered. */
+  | { readonly kind: 'lost'; readonly pid: number }
   | { readonly kind: 'no-token'; readonly file: string }
 
 export interface ControlServer {
@@ -84,6 +87,8 @@ const ORDER_WITHIN_MS = 5_000
 const FLUSH_WITHIN_MS = 1_000
 /** Sent as soon as the order is understood, so that a client knows that somebody is at work. */
 const TAKEN = '{"kind":"taken"}'
+/** What a client says to that. */
+const GO = '{"go":true}'
 
 /** The caller holds the lock of the directory: whatever socket and token are there already are nobody's. */
 export async function serveControl(
@@ -139,7 +144,7 @@ async function writeToken(path: string, token: string): Promise<void> {
 
 async function serve(socket: Socket, token: string, carryOut: (order: Order) => Promise<OrderAnswer>): Promise<void> {
   socket.on('error', () => {})
-  const line = await firstLine(socket)
+  const line = await nextLine(socket)
   if (line === undefined) {
     socket.destroy()
     return
@@ -147,7 +152,12 @@ async function serve(socket: Socket, token: string, carryOut: (order: Order) => 
   let answer: OrderAnswer
   try {
     const order = parseOrder(line, token)
+    const go = nextLine(socket)
     socket.write(`${TAKEN}\n`)
+    if (await go !== GO) {
+      socket.destroy()
+      return
+    }
     answer = await carryOut(order)
   } catch (error) {
     answer = { kind: 'failed', error: reportOf(engineError(error)) }
@@ -161,8 +171,8 @@ async function serve(socket: Socket, token: string, carryOut: (order: Order) => 
   })
 }
 
-/** OR-2; undefined: it did not come, or is too long. */
-function firstLine(socket: Socket): Promise<string | undefined> {
+/** OR-2; undefined: it did not come, or is too long. Of what follows the line in one piece nothing is read. */
+function nextLine(socket: Socket): Promise<string | undefined> {
   return new Promise((done) => {
     let text = ''
     const timer = setTimeout(() => end(undefined), ORDER_WITHIN_MS)
@@ -170,6 +180,7 @@ function firstLine(socket: Socket): Promise<string | undefined> {
     const end = (line: string | undefined): void => {
       clearTimeout(timer)
       socket.removeAllListeners('data')
+      socket.off('close', closed)
       socket.resume()
       done(line)
     }
@@ -180,7 +191,8 @@ function firstLine(socket: Socket): Promise<string | undefined> {
       if (newline >= 0) end(text.slice(0, newline))
       else if (text.length > LONGEST_ORDER) end(undefined)
     })
-    socket.once('close', () => end(undefined))
+    const closed = (): void => end(undefined)
+    socket.once('close', closed)
   })
 }
 
@@ -225,6 +237,7 @@ export async function giveOrder(stateDirectory: string, order: Order, takenWithi
       const token = await readFile(file, 'utf8').catch(() => undefined)
       if (token === undefined) return { kind: 'no-token', file }
       const said = await ask(place.of(name), JSON.stringify({ token: token.trim(), ...order }), takenWithinMs)
+      if (said === 'lost') return { kind: 'lost', pid }
       if (said === 'silent') silent = pid
       else if (said !== 'dead') return { kind: 'answer', answer: said }
     }
@@ -234,12 +247,13 @@ export async function giveOrder(stateDirectory: string, order: Order, takenWithi
   }
 }
 
-function ask(path: string, line: string, takenWithinMs: number): Promise<OrderAnswer | 'silent' | 'dead'> {
+function ask(path: string, line: string, takenWithinMs: number): Promise<OrderAnswer | 'silent' | 'lost' | 'dead'> {
   return new Promise((done) => {
     const socket = connect({ path })
     let said = ''
     let connected = false
-    const end = (outcome: OrderAnswer | 'silent' | 'dead'): void => {
+    let taken = false
+    const end = (outcome: OrderAnswer | 'silent' | 'lost' | 'dead'): void => {
       clearTimeout(timer)
       socket.destroy()
       done(outcome)
@@ -252,14 +266,17 @@ function ask(path: string, line: string, takenWithinMs: number): Promise<OrderAn
     })
     socket.on('data', (chunk: string) => {
       said += chunk
-      if (said.startsWith(`${TAKEN}\n`)) clearTimeout(timer)
+      if (taken || !said.startsWith(`${TAKEN}\n`)) return
+      taken = true
+      clearTimeout(timer)
+      socket.write(`${GO}\n`)
     })
     socket.on('end', () => {
       const last = said.trim().split('\n').at(-1) ?? ''
-      if (last === '' || last === TAKEN) end('silent')
+      if (last === '' || last === TAKEN) end(taken ? 'lost' : 'silent')
       else end(JSON.parse(last) as OrderAnswer)
     })
-    socket.on('error', () => end(connected ? 'silent' : 'dead'))
+    socket.on('error', () => end(taken ? 'lost' : connected ? 'silent' : 'dead'))
   })
 }
 

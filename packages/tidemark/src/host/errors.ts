@@ -24,6 +24,19 @@ export const E156_ORDER_REFUSED = defineError<{ problem: string }>({
   ],
 })
 
+export const E199_ORDER_LOST = defineError<{ pid: number }>({
+  code: 'E199',
+  kind: 'environment',
+  retryable: false,
+  title: 'What came of the order is not known',
+  what: (d) => `Process ${d.pid} had taken the order, and ended before it answered.`,
+  why: () => 'It may have been carried out before the end, or in part: a stop that was complete, a savepoint whose last file is missing.',
+  fix: () => [
+    'look at what there is: tidemark checkpoint list DIR, and the place of the savepoint, which is whole if its commands read it',
+    'give the order again, to the next process of the job or to the state directory as it is',
+  ],
+})
+
 export const E184_NOT_RESCALED = defineError<{ to: number; problem: string }>({
   code: 'E184',
   kind: 'job',

@@ -51,14 +51,30 @@ describe('references', () => {
     expect(failureOf(() => id('@relaese'))).toMatchObject({ code: 'E144', message: expect.stringContaining('Did you mean "release"?') })
   })
 
-  test('RF-2 a damaged newest checkpoint is reported, and no older one is given for it', () => {
-    const directory = three()
-    run(directory.storage.unlink(manifestFile(DIR, 3)))
-    const file = run(directory.storage.create(manifestFile(DIR, 3)))
+  const spoil = (directory: StateDirectory, id: number): void => {
+    run(directory.storage.unlink(manifestFile(DIR, id)))
+    const file = run(directory.storage.create(manifestFile(DIR, id)))
     run(directory.storage.append(file, new TextEncoder().encode('nonsense')))
+  }
+
+  test('RF-2 a damaged newest checkpoint is reported, and no other one is given for it, nor listed as where the next start goes on', () => {
+    const directory = three()
+    spoil(directory, 3)
+    expect(directory.open('latest-1').manifest.checkpoint).toBe(2)
+    expect(directory.open('latest-2').manifest.checkpoint).toBe(1)
+    expect(run(listCheckpoints(directory.storage, DIR, 0)).checkpoints.map(({ latest }) => latest)).toEqual([false, false, false])
     expect(failureOf(() => directory.open('latest')).code).toBe('E050')
     expect(failureOf(() => directory.open('3')).code).toBe('E050')
     expect(directory.open('2').manifest.checkpoint).toBe(2)
+  })
+
+  test('RF-2 a damaged one before the newest counts, too', () => {
+    const directory = three()
+    spoil(directory, 2)
+    expect(directory.open('latest').manifest.checkpoint).toBe(3)
+    expect(failureOf(() => directory.open('latest-1')).code).toBe('E050')
+    expect(directory.open('latest-2').manifest.checkpoint).toBe(1)
+    expect(run(listCheckpoints(directory.storage, DIR, 0)).checkpoints.map(({ latest }) => latest)).toEqual([false, false, true])
   })
 })
 

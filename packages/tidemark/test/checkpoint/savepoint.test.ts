@@ -4,6 +4,7 @@ import type { CheckpointId } from '../../src/base/ids.ts'
 import { isStreamError, type StreamError } from '../../src/base/errors.ts'
 import { verifyCheckpoint } from '../../src/checkpoint/inspect.ts'
 import type { SavepointOutcome } from '../../src/checkpoint/live-savepoint.ts'
+import { listCheckpoints } from '../../src/checkpoint/inspect.ts'
 import { manifestFile, savepointFile } from '../../src/checkpoint/layout.ts'
 import { readSavepoint, restorableOf, verifySavepoint } from '../../src/checkpoint/savepoint.ts'
 import { claimTarget, takeSavepoint } from '../../src/checkpoint/write-savepoint.ts'
@@ -235,6 +236,13 @@ describe('the place for a savepoint', () => {
     const other = outcomeOf(claimTarget(storage, PATH))
     expect(other?.ok === false && (other.error as StreamError).code).toBe('E117')
   })
+})
+
+test('a savepoint is listed as one from which jobs begin', () => {
+  const world = new World()
+  checkpointed(world, 1)
+  run(dead(world, world.disk.mount()))
+  expect(run(listCheckpoints(world.disk.mount(), PATH, 0)).checkpoints).toMatchObject([{ reachable: true, latest: true, savepoint: true }])
 })
 
 test('SV-3 any flipped bit in any file of a savepoint is noticed', () => {

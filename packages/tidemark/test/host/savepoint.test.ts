@@ -1,4 +1,5 @@
 /** Savepoints, stop, drain and beginning elsewhere, through the host that runs jobs in this process. */
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -200,6 +201,34 @@ describe('a running job', () => {
     expect(handle.status().phase).toBe('running')
     expect(ended(await handle.done).kind).toBe('finished')
   })
+})
+
+test('OR-5: an order whose client gives up before it was told to go on is not carried out', async () => {
+  const { state, out } = { state: join(temporaryDirectory(), 'state'), out: join(temporaryDirectory(), 'out') }
+  const handle = startJob(counting(out, 1_000), { stateDirectory: state })
+  try {
+    const deadline = Date.now() + 30_000
+    while (handle.status().phase !== 'running') {
+      if (Date.now() > deadline) throw new Error('no orders are taken')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const token = readFileSync(join(state, 'control.token'), 'utf8').trim()
+    const name = readdirSync(state).find((each) => each.startsWith('control-'))
+    const order = `${JSON.stringify({ token, order: 'stop', drain: true })}\n`
+    for (const when of ['at once', 'when it was understood']) {
+      const socket = connect({ path: join(state, name as string) })
+      await once(socket, 'connect')
+      socket.write(order)
+      if (when !== 'at once') expect(String((await once(socket, 'data'))[0])).toContain('taken')
+      socket.destroy()
+    }
+    // A later order is understood, so that those were.
+    expect((await giveOrder(state, { order: 'savepoint', to: join(temporaryDirectory(), 'x') }, 20_000)).kind).toBe('answer')
+    expect(handle.status().phase).toBe('running')
+  } finally {
+    handle.cancel()
+    await handle.done
+  }
 })
 
 test('nobody is found on a directory that nobody runs', async () => {
