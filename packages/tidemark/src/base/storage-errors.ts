@@ -28,7 +28,7 @@ export const E054_NO_PERMISSION = defineError<StorageFailure>({
 
 export const E055_FILE_MISSING = defineError<StorageFailure>({
   code: 'E055', kind: 'not-found', retryable: false, title: 'A file is missing', what,
-  fix: (d) => [`check the path ${d.path}`],
+  fix: (d) => [d.errno === 'ENOTDIR' ? `a file stands where ${d.path} needs a directory: give another path` : `check the path ${d.path}`],
 })
 
 export const E056_FILE_EXISTS = defineError<StorageFailure>({

@@ -12,7 +12,7 @@ export const E117_TARGET_IN_USE = defineError<{ path: string; holds: string }>({
   code: 'E117', kind: 'usage', retryable: false, title: 'The place for the savepoint is not empty',
   what: (d) => `${d.path} holds ${d.holds}.`,
   why: () => 'A savepoint is never mixed with anything else, and nothing is ever overwritten.',
-  fix: (d) => ['give another path: --to PATH', `remove ${d.path} if nobody needs it`],
+  fix: (d) => ['give another path', `remove ${d.path} if nobody needs it`],
 })
 
 export const E118_OTHER_LINE = defineError<{ directory: string; from: string; begunFrom: string | undefined }>({
@@ -43,6 +43,7 @@ export const E154_NOT_A_SAVEPOINT = defineError<{ path: string; found: string }>
   fix: () => [
     'give the directory that `tidemark savepoint` or `tidemark stop` named, or the state directory of a job',
     'one that was cut short has no savepoint.json: remove it and take another',
+    'to begin from an older checkpoint of a job, make a savepoint of it: tidemark savepoint DIR --at REF --to PATH',
   ],
 })
 

@@ -132,7 +132,10 @@ export function* fillSavepoint(
     return { path, checkpoint: id, bytes: fullBytes(from.manifest), committed: from.committed }
   } catch (error) {
     if (!linking) yield* releaseTarget(storage, path)
-    throw E116_SAVEPOINT_FAILED({ path, problem: describeThrown(error) }, { cause: error, place: { checkpoint: id } })
+    // What is to be copied is damaged: another attempt would find it so, too.
+    if (isStreamError(error) && error.kind === 'corrupt') throw error
+    const problem = describeThrown(error).replace(/\.$/, '')
+    throw E116_SAVEPOINT_FAILED({ path, problem }, { cause: error, place: { checkpoint: id } })
   }
 }
 

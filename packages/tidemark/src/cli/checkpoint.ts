@@ -34,6 +34,10 @@ export async function listCommand(
     terminal.data(JSON.stringify(list))
     return EXIT.ok
   }
+  if (list.checkpoints.length === 0 && list.jobId === undefined) {
+    terminal.note(`  There is no job in ${directory}: give what tidemark run was given as --state, or a savepoint.`)
+    return EXIT.notFound
+  }
   if (list.checkpoints.length === 0) {
     terminal.note(`  No checkpoint has completed in ${directory} yet.`)
     return EXIT.ok
