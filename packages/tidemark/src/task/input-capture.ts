@@ -8,6 +8,7 @@
  *
  *   IC-1  Every item of a missing channel between the cut and the barrier is recorded once, in order; nothing
  *         that comes behind the barrier is.
+ *         What a sender in another thread adds between a look and the next taking is recorded as it is taken.
  *   IC-2  The end of a channel stands for its barrier. A cancel mark, or the barrier of a later checkpoint,
  *         ends the recording: the checkpoint cannot be completed any more.
  *
@@ -17,6 +18,7 @@ import { assert } from '../base/assert.ts'
 import type { CheckpointId } from '../base/ids.ts'
 import type { CheckpointFailureReason } from '../base/protocol.ts'
 import type { ChannelReceiver } from '../channel/channel.ts'
+import type { ChannelItem } from '../channel/items.ts'
 import type { InFlightItem } from './in-flight.ts'
 
 interface Recording {
@@ -76,29 +78,38 @@ export class InputCapture {
       for (;;) {
         const item = recording.channel.at(recording.seen)
         if (item === undefined) break
-        if (item.kind === 'end-of-partition' || (item.kind === 'barrier' && item.barrier.id === this.id)) {
+        const looked = this.#look(recording, item)
+        if (looked === 'end') {
           this.#open.delete(index)
           break
         }
+        if (looked !== undefined) return looked
         recording.seen += 1
-        if (item.kind === 'barrier') {
-          if (item.barrier.id > this.id) return 'subsumed'
-        } else if (item.kind === 'cancel') {
-          if (item.id >= this.id) return 'cancelled-by-upstream'
-        } else {
-          recording.items.push(item)
-          this.overtaken += 1
-        }
       }
     }
     return undefined
   }
 
-  /** The item at the head of a channel was taken. */
-  taken(index: number): void {
+  /** The item at the head of a channel was taken; a reason if what is recorded can never be whole. */
+  taken(index: number, item: ChannelItem): CheckpointFailureReason | undefined {
     const recording = this.#open.get(index)
-    if (recording === undefined) return
-    assert(recording.seen > 0, 'an item is looked at before it is processed')
-    recording.seen -= 1
+    if (recording === undefined) return undefined
+    if (recording.seen > 0) {
+      recording.seen -= 1
+      return undefined
+    }
+    const looked = this.#look(recording, item)
+    if (looked !== 'end') return looked
+    this.#open.delete(index)
+    return undefined
+  }
+
+  #look({ items }: Recording, item: ChannelItem): 'end' | CheckpointFailureReason | undefined {
+    if (item.kind === 'end-of-partition' || (item.kind === 'barrier' && item.barrier.id === this.id)) return 'end'
+    if (item.kind === 'barrier') return item.barrier.id > this.id ? 'subsumed' : undefined
+    if (item.kind === 'cancel') return item.id >= this.id ? 'cancelled-by-upstream' : undefined
+    items.push(item)
+    this.overtaken += 1
+    return undefined
   }
 }

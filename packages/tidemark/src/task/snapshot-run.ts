@@ -13,7 +13,8 @@ import { describeThrown, isStreamError, reportOf, type StreamError } from '../ba
 import type { CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Fiber, type Io } from '../base/io.ts'
 import type { Ports } from '../base/ports.ts'
-import type { FromSubtask, SnapshotMetrics, StateSegment } from '../base/protocol.ts'
+import type { CheckpointFailureReason, FromSubtask, SnapshotMetrics, StateSegment } from '../base/protocol.ts'
+import type { ChannelItem } from '../channel/items.ts'
 import { E071_UNSTORABLE_VALUE } from '../record/errors.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { E060_SUBTASK_FAILED, E114_NOT_RECORDABLE } from './errors.ts'
@@ -109,8 +110,10 @@ export class SnapshotRun {
     this.#slice = undefined
     slice?.({ ok: true, value: undefined })
     const capture = this.#capture
-    if (capture === undefined) return
-    const failed = capture.advance()
+    if (capture !== undefined) this.#recordedSome(capture, capture.advance())
+  }
+
+  #recordedSome(capture: InputCapture, failed: CheckpointFailureReason | undefined): void {
     if (failed !== undefined) {
       this.cancel()
       this.#init.send({ kind: 'decline', id: capture.id, reason: failed })
@@ -121,8 +124,9 @@ export class SnapshotRun {
   }
 
   /** The item at the head of an input channel was taken. */
-  taken(channel: number): void {
-    this.#capture?.taken(channel)
+  taken(channel: number, item: ChannelItem): void {
+    const capture = this.#capture
+    if (capture !== undefined) this.#recordedSome(capture, capture.taken(channel, item))
   }
 
   abort(id: CheckpointId): void {

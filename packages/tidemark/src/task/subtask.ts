@@ -259,7 +259,7 @@ export class Subtask {
   #take(item: ChannelItem | undefined): void {
     if (item === undefined) return
     const { lastChannel } = this.#init.gate
-    this.#snapshots.taken(lastChannel)
+    this.#snapshots.taken(lastChannel, item)
     this.#onItem(item, lastChannel)
   }
 

@@ -290,12 +290,17 @@ export const MUTANTS = [
   // ---- U: barriers that overtake, what is in flight ---------------------------------------------------
   {
     name: 'overtaken-dropped', class: 'U', bug: 'a batch that a barrier overtook is not recorded',
-    patches: one('task/input-capture.ts', '          recording.items.push(item)\n', "          if (item.kind !== 'data') recording.items.push(item)\n"),
+    patches: one('task/input-capture.ts', '    items.push(item)\n', "    if (item.kind !== 'data') items.push(item)\n"),
     by: seeds(200),
   },
   {
+    name: 'sent-after-the-look', class: 'U', bug: 'what another thread sends between a look and the taking is not recorded',
+    patches: one('task/input-capture.ts', '    if (recording.seen > 0) {\n      recording.seen -= 1\n      return undefined\n    }\n', '    if (recording.seen > 0) recording.seen -= 1\n    if (recording.seen >= 0) return undefined\n'),
+    by: suite('task/in-flight.test.ts', 'IC-1: records, once and in order'),
+  },
+  {
     name: 'overtaken-twice', class: 'U', bug: 'what a barrier overtook is recorded twice',
-    patches: one('task/input-capture.ts', '          recording.items.push(item)\n', '          recording.items.push(item, item)\n'),
+    patches: one('task/input-capture.ts', '    items.push(item)\n', '    items.push(item, item)\n'),
     by: suite('task/in-flight.test.ts', 'IC-1: records, once and in order'),
   },
   {

@@ -107,20 +107,24 @@ describe('recording', () => {
   test('IC-1: records, once and in order, what lies between the cut and the barrier, however it is read meanwhile', () => {
     fc.assert(fc.property(
       fc.array(anyItem, { maxLength: 8 }), fc.array(anyItem, { maxLength: 8 }), fc.array(anyItem, { maxLength: 3 }),
-      fc.array(fc.nat(3), { maxLength: 20 }), (before, after, behind, reads) => {
+      fc.array(fc.nat(4), { maxLength: 20 }), (before, after, behind, reads) => {
         const channel = new LocalChannel('a', 4)
         for (const item of before) channel.push(item)
         const capture = new InputCapture(checkpointId(3), [channel], [0], [[watermark(1)]])
         const late = [...after, barrier(3), ...behind]
         const taken: ChannelItem[] = []
         for (const turn of [...reads, ...late.map(() => 0)]) {
-          const next = turn === 0 ? late.shift() : undefined
-          if (next !== undefined) channel.push(next)
+          const next = turn === 0 || turn === 4 ? late.shift() : undefined
+          if (next !== undefined && turn === 0) channel.push(next)
           expect(capture.advance()).toBe(undefined)
-          if (turn !== 2 || !channel.ready) continue
-          taken.push(channel.pull() as ChannelItem)
-          capture.taken(0)
+          // Another thread sends between the look and the taking.
+          if (next !== undefined && turn === 4) channel.push(next)
+          if ((turn !== 2 && turn !== 4) || !channel.ready) continue
+          const item = channel.pull() as ChannelItem
+          taken.push(item)
+          expect(capture.taken(0, item)).toBe(undefined)
         }
+        expect(capture.advance()).toBe(undefined)
         expect(capture.done).toBe(true)
         expect(capture.items).toEqual([[watermark(1), ...before, ...after]])
         expect(capture.overtaken).toBe(before.length + after.length)
@@ -141,6 +145,19 @@ describe('recording', () => {
     expect(recorded({ kind: 'cancel', id: checkpointId(2) }, barrier(2), barrier(3))).toEqual([undefined, true])
     expect(recorded({ kind: 'cancel', id: checkpointId(3) })).toEqual(['cancelled-by-upstream', false])
     expect(recorded(barrier(4))).toEqual(['subsumed', false])
+  })
+
+  test('IC-1, IC-2: what is taken before anybody has looked at it counts as looked at', () => {
+    const taken = (item: ChannelItem) => {
+      const capture = new InputCapture(checkpointId(3), [new LocalChannel('a', 4)], [0], [[]])
+      return [capture.taken(0, item), capture.done, capture.items[0]?.length]
+    }
+    expect(taken(watermark(7))).toEqual([undefined, false, 1])
+    expect(taken(barrier(3))).toEqual([undefined, true, 0])
+    expect(taken({ kind: 'end-of-partition' })).toEqual([undefined, true, 0])
+    expect(taken({ kind: 'cancel', id: checkpointId(3) })).toEqual(['cancelled-by-upstream', false, 0])
+    expect(taken(barrier(4))).toEqual(['subsumed', false, 0])
+    expect(taken(barrier(2))).toEqual([undefined, false, 0])
   })
 })
 
