@@ -26,6 +26,8 @@ export interface ChannelBounds {
   readonly recordsAStep: number
   /** Records that the sender may hold back, and sends on with a barrier although the channel is full. */
   readonly recordsHeld: number
+  /** Between threads: one step longer than it takes to come, an item can be taken and not be looked at. */
+  readonly lags: boolean
   /** Number of the step that is being done. */
   step(): number
   report(law: BrokenLaw): void
@@ -36,6 +38,8 @@ export class CheckedChannel extends LocalChannel {
   /** Batches that one step may push: those it fills, with what was open, and the rest. */
   readonly #aStep: number
   readonly #queue: ChannelItem[] = []
+  /** In which step each of them came. */
+  readonly #cameIn: number[] = []
   #head = 0
   #batches = 0
   #step = -1
@@ -77,7 +81,14 @@ export class CheckedChannel extends LocalChannel {
       default:
     }
     this.#queue.push(item)
+    this.#cameIn.push(this.#bounds.step())
     super.push(item)
+  }
+
+  override at(index: number): ChannelItem | undefined {
+    const cameIn = this.#cameIn[this.#head + index]
+    if (this.#bounds.lags && cameIn !== undefined && cameIn + 1 >= this.#bounds.step()) return undefined
+    return super.at(index)
   }
 
   override pull(): ChannelItem | undefined {

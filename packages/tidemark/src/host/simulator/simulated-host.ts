@@ -127,9 +127,9 @@ export class SimulatedHost implements JobHost {
         trace.note('from', `${id.vertex}/${id.subtask} ${message.kind}`)
         fromSubtask(id, message)
       },
-      newChannel: (sender: string, capacity: number) =>
+      newChannel: (sender: string, capacity: number, lags = false) =>
         new CheckedChannel(sender, {
-          capacity, batchRecords: process.options.batchRecords,
+          capacity, lags, batchRecords: process.options.batchRecords,
           recordsAStep: world.recordsAStep(process, sender), recordsHeld: world.recordsHeld,
           step: () => scheduler.steps,
           report: (law) => {

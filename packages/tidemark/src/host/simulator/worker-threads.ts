@@ -36,7 +36,7 @@ export interface WorkerThreadsInit {
   readonly deploy: Pick<DeployInit, 'opened' | 'restored'>
   /** What one process mounts for each of its threads. */
   mount(): SimulatedStorage
-  readonly newChannel: (sender: string, capacityBatches: number) => CheckedChannel
+  readonly newChannel: (sender: string, capacityBatches: number, lags?: boolean) => CheckedChannel
   readonly fromSubtask: DeploymentInit['fromSubtask']
   readonly onLost: DeploymentEvents['onLost']
 }
@@ -160,7 +160,7 @@ export class WorkerThreads implements Deployed {
     const across = (edge: JobEdge, producer: number, consumer: number): CheckedChannel => {
       const channels = this.#across.get(edge.index) ?? new Map<string, CheckedChannel>()
       const key = `${producer}/${consumer}`
-      const channel = channels.get(key) ?? newChannel(`${graph.vertices[edge.fromVertex]?.name}[${producer}]`, options.channelBatches)
+      const channel = channels.get(key) ?? newChannel(`${graph.vertices[edge.fromVertex]?.name}[${producer}]`, options.channelBatches, true)
       this.#across.set(edge.index, channels.set(key, channel))
       return channel
     }
