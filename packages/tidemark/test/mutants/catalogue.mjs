@@ -296,7 +296,7 @@ export const MUTANTS = [
   {
     name: 'sent-after-the-look', class: 'U', bug: 'what another thread sends between a look and the taking is not recorded',
     patches: one('task/input-capture.ts', '    if (recording.seen > 0) {\n      recording.seen -= 1\n      return undefined\n    }\n', '    if (recording.seen > 0) recording.seen -= 1\n    if (recording.seen >= 0) return undefined\n'),
-    by: seeds(200),
+    by: suite('task/in-flight.test.ts', 'IC-1: records, once and in order'),
   },
   {
     name: 'overtaken-twice', class: 'U', bug: 'what a barrier overtook is recorded twice',
