@@ -11,6 +11,7 @@ import type { Terminal } from './terminal.ts'
 const REDRAW_MS = 100
 const PLAIN_LINE_MS = 10_000
 const JSON_LINE_MS = 1_000
+const SAMPLE_MS = 250
 const BAR_CELLS = 24
 
 export interface ProgressOptions {
@@ -23,17 +24,21 @@ export interface ProgressOptions {
 export function reportProgress(options: ProgressOptions): () => void {
   const { status, terminal, json } = options
   const rate = new RateMeter()
-  rate.add(performance.now(), status().recordsIn)
+  const sample = (): number => rate.add(performance.now(), status().recordsIn)
+  sample()
+  // Lines may be far apart; what a restored job had read before is then known long before the first of them.
+  const sampler = setInterval(sample, SAMPLE_MS)
   const everyMs = json ? JSON_LINE_MS : terminal.options.interactive ? REDRAW_MS : PLAIN_LINE_MS
   const timer = setInterval(() => {
     const now = status()
-    const perSecond = rate.add(performance.now(), now.recordsIn)
+    const perSecond = sample()
     if (json) terminal.data(JSON.stringify({ kind: 'progress', ...now }))
     else if (terminal.options.interactive) terminal.status(progressLine(now, perSecond, Date.now(), terminal))
     else terminal.note(plainLine(now, perSecond))
   }, everyMs)
   return () => {
     clearInterval(timer)
+    clearInterval(sampler)
     terminal.status('')
   }
 }
@@ -45,8 +50,8 @@ export class RateMeter {
   add(atMs: number, records: number): number {
     const samples = this.#samples
     const newest = samples.at(-1)
-    // After a failure the count goes back with everything else: start measuring again.
-    if (newest !== undefined && records < newest.records) samples.length = 0
+    // After a failure the count goes back with everything else, and a restored one begins where it was: measure from there.
+    if (newest !== undefined && (records < newest.records || newest.records === 0)) samples.length = 0
     samples.push({ atMs, records })
     while (samples.length > 2 && atMs - (samples[0] as { atMs: number }).atMs > 3_000) samples.shift()
     const oldest = samples[0] as { atMs: number; records: number }

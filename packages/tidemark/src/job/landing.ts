@@ -23,7 +23,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
-import { tableNameOf, type PagedBatch, type PagedStore, type PagedTable } from '../state/paged/paged-store.ts'
+import { checkKeyBytes, tableNameOf, type PagedBatch, type PagedStore, type PagedTable } from '../state/paged/paged-store.ts'
 import type { PagedStores } from '../state/paged/paged-stores.ts'
 import type { DecodedSegment } from '../state/snapshot-format.ts'
 import {
@@ -126,7 +126,7 @@ export class Landing {
       if (!this.#init.isHere(owner)) continue
       const batch = batches.get(owner) ?? []
       batches.set(owner, batch)
-      collect(group, batch)
+      collect(group, batch, { operator: operator.name, state: state.name })
     }
     for (const [subtask, batch] of batches) this.#store(operator.name, subtask).table(tableNameOf(state.name)).write(batch)
     return { ...state, groups: [] }
@@ -148,14 +148,14 @@ export class Landing {
 }
 
 /** What was removed comes before what was set, as in a segment. Bytes are not copied: a store does that. */
-function collect({ bytes, removed }: KeyGroupSnapshot, batch: Batch): void {
+function collect({ bytes, removed }: KeyGroupSnapshot, batch: Batch, of: { readonly operator: string; readonly state: string }): void {
   if (removed !== undefined) {
     for (const reader = new ByteReader(removed.bytes); reader.remaining > 0; skipValue(reader)) {
-      batch.push([keyBytes(reader, removed.bytes), undefined])
+      batch.push([keyBytes(reader, removed.bytes, of), undefined])
     }
   }
   for (const reader = new ByteReader(bytes); reader.remaining > 0;) {
-    const key = keyBytes(reader, bytes)
+    const key = keyBytes(reader, bytes, of)
     skipValue(reader)
     const from = reader.position
     skipValue(reader)
@@ -163,9 +163,11 @@ function collect({ bytes, removed }: KeyGroupSnapshot, batch: Batch): void {
   }
 }
 
-function keyBytes(reader: ByteReader, bytes: Uint8Array): Uint8Array {
+/** Throws E197: a checkpoint of the heap may hold longer keys. */
+function keyBytes(reader: ByteReader, bytes: Uint8Array, of: { readonly operator: string; readonly state: string }): Uint8Array {
   const from = reader.position
-  decodeKey(reader)
+  const key = decodeKey(reader)
+  checkKeyBytes(reader.position - from, key, of)
   return bytes.subarray(from, reader.position)
 }
 

@@ -3,10 +3,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Landing } from '../../src/job/landing.ts'
 import { readCheckpoint } from '../../src/job/restore.ts'
+import { KeyedBackend } from '../../src/state/keyed-backend.ts'
 import { MemoryPagedStore } from '../../src/state/paged/memory-paged-store.ts'
 import { tableNameOf } from '../../src/state/paged/paged-store.ts'
+import { decodeSegment, encodeSegment } from '../../src/state/snapshot-format.ts'
 import {
-  contentOf, ended, graphAt, history, OPERATOR, reading, STATES, storedCheckpoint,
+  contentOf, ended, graphAt, history, MAX_PARALLELISM, OPERATOR, reading, STATES, storedCheckpoint,
 } from './stored-checkpoint.ts'
 
 const ALL = { kind: 'all' } as const
@@ -76,4 +78,17 @@ test('a chain that does not begin with everything is damage', () => {
   const there = landing(1, () => true)
   expect(() => ended(readCheckpoint(ports, { ...reading, manifest: cut, plan: ALL, landing: there.landing })))
     .toThrow(expect.objectContaining({ code: 'E057' }))
+})
+
+test('a key that no table can hold is refused by name while it lands', () => {
+  const long = 'k'.repeat(3000)
+  const backend = new KeyedBackend({ maxParallelism: MAX_PARALLELISM, now: () => 0, freeze: true })
+  const amount = backend.declare('amount', STATES.amount)
+  backend.setCurrentKey(long)
+  amount.set(1)
+  const keyGroups = { start: 0, end: MAX_PARALLELISM - 1 }
+  const { bytes } = encodeSegment({ operator: OPERATOR, subtask: 0, keyGroups, snapshot: { keyed: backend.snapshot(), lists: [] } })
+  const there = landing(1, () => true)
+  there.landing.expect(new Set([OPERATOR]))
+  expect(() => there.landing.land(decodeSegment(bytes))).toThrow(expect.objectContaining({ code: 'E197' }))
 })

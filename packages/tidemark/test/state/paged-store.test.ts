@@ -8,7 +8,7 @@ import { InvariantViolation } from '../../src/base/assert.ts'
 import { openLmdbStore } from '../../src/state/lmdb/lmdb-store.ts'
 import { WriteGate } from '../../src/state/lmdb/write-gate.ts'
 import { MemoryPagedStore } from '../../src/state/paged/memory-paged-store.ts'
-import { MOST_KEY_BYTES, storeOf, tableNameOf, type PagedEntries, type PagedView } from '../../src/state/paged/paged-store.ts'
+import { MOST_KEY_BYTES, type PagedEntries, type PagedView } from '../../src/state/paged/paged-store.ts'
 import { newLmdbStore, usesLmdb } from './backends.ts'
 
 usesLmdb()
@@ -123,14 +123,6 @@ describe.each(STORES)('$name', ({ make, numRuns }) => {
     expect(() => view.close()).toThrow(InvariantViolation)
     expect(() => view.get(bytes('a'))).toThrow(InvariantViolation)
     expect(() => view.entries().next()).toThrow(InvariantViolation)
-  })
-
-  test('two operators may have states of one name', () => {
-    const store = make()
-    const [one, two] = [storeOf('a/b', store), storeOf('a', store)]
-    one.table(tableNameOf('v')).write([[bytes('k'), bytes('1')]])
-    two.table(tableNameOf('v')).write([[bytes('k'), bytes('2')]])
-    expect([text(one.table(tableNameOf('v')).get(bytes('k'))), one.cacheBytes]).toEqual(['1', 1000])
   })
 })
 

@@ -63,12 +63,3 @@ export const tableNameOf = (state: string): string => `state/${state}`
 
 /** Where the cells are if what a restore has put into the other one has to be made into something else first. */
 export const migratedTableNameOf = (state: string): string => `migrated/${state}`
-
-/** Of one operator, where several share a store: their states may have the same names. */
-export function storeOf(operator: string, store: PagedStore): PagedStore {
-  return {
-    table: (name) => store.table(`${encodeURIComponent(operator)}/${name}`),
-    cacheBytes: store.cacheBytes,
-    dispose: () => store.dispose(),
-  }
-}
