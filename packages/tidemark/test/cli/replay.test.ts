@@ -9,7 +9,7 @@ import { replay } from '../../src/host/replay.ts'
 import { startJob } from '../../src/index.ts'
 import { loadJob } from '../../src/host/load/load-job.ts'
 import { command, type CommandEnded } from './command-for-test.ts'
-import { fixture, Place } from './run-cli.ts'
+import { fixture, Place, RunningCli } from './run-cli.ts'
 
 const KEYS = 50
 const ROWS = 24_000
@@ -137,6 +137,18 @@ describe('replay', () => {
     const ended = await alone.replay('--from', alone.at(1), '--to', 'latest', '--json')
     expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0)
     expect(report(ended)).toMatchObject({ verdict: 'equal', to: { checkpoint: alone.checkpoints.at(-1) } })
+  })
+
+  test('with --inspect reads nothing until a debugger comes, at an address of this machine alone, and Ctrl-C ends it', async () => {
+    const { place, input } = alone
+    const cli = new RunningCli(['replay', fixture('replayed.ts'), '--state', place.state, '-c', `in=${input}`, '-c', `out=${place.out}`,
+      '--from', alone.at(0), '--to', alone.at(2), '--inspect'])
+    await cli.until('debugger address', () => /ws:\/\/127\.0\.0\.1:\d+\//.test(cli.stderr))
+    expect(cli.stderr).toContain('Nothing has been read yet')
+    expect(cli.stdout).not.toContain('the state is')
+    expect(cli.child.exitCode).toBe(null)
+    cli.child.kill('SIGINT')
+    expect(await cli.ended).toMatchObject({ signal: 'SIGINT' })
   })
 
   test('of an operator that depends on chance differs, with exit code 7 and the name of the state', async () => {

@@ -64,6 +64,23 @@ describe('savepoint, stop and run --from', () => {
     expect(other.stdout).toContain('E118')
   })
 
+  test('of an older checkpoint of a dead job, named by --at, a new line begins there', async () => {
+    const cli = await started()
+    await cli.until('third checkpoint', () => jsonLines(cli.stdout).filter(({ kind }) => kind === 'checkpoint').length > 2)
+    cli.child.kill('SIGKILL')
+    await cli.ended
+    const [newest, before] = await Promise.all(['latest', 'latest-1'].map(async (ref) =>
+      last(await runCli(['savepoint', place.state, '--at', ref, '--to', at(`of-${ref}`), '--json']))['checkpoint']))
+    expect(Number(before)).toBeLessThan(Number(newest))
+    const ended = await onward(at('next'), place.out, '--from', at('of-latest'))
+    expect(ended.exitCode, ended.stdout).toBe(0)
+    expect(jsonLines(ended.stdout)[0]).toMatchObject({ kind: 'started', restoredFrom: { checkpoint: newest } })
+    expect(windows(place.out)).toEqual(all())
+    // Its output is there already up to the newest one: what would come twice is refused.
+    const older = await onward(at('older'), place.out, '--from', at('of-latest-1'))
+    expect(older.stdout).toContain('E113')
+  })
+
   test('stop ends the job with 0 and a plain run goes on; with --savepoint a new line goes on in the same output', async () => {
     const cli = await started()
     const stopped = await runCli(['stop', place.state, '--json'])
