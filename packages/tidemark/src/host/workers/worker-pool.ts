@@ -9,7 +9,7 @@
  *         reported through `onDeath` exactly once, and nothing it says later is heard.
  *   WP-2  A request to a thread is answered exactly once, with E086 if the thread ends before. The death is told
  *         first: the job is to fail for it, and not for a checkpoint that could not be completed any more.
- *   WP-3  A spare is started when all threads have run for SPARE_AFTER_BEATS. What becomes of it before it has a
+ *   WP-3  A spare is started when all threads have run for SPARE_AFTER_MS. What becomes of it before it has a
  *         place is nobody's business: without one a new thread is started.
  *   WP-4  No thread is ended while it writes to its store, nor the process, which would wait for it for ever (WG-1).
  *
@@ -48,6 +48,8 @@ interface Thread {
   readonly pending: Map<number, Done<FileEntry | undefined>>
   beats: number
   beatAtMs: number
+  /** Since when it has its place. */
+  inPlaceMs: number
 }
 
 /** A transaction takes milliseconds; on a disk that hangs the thread is ended all the same. */
@@ -56,8 +58,8 @@ const GATE_CLOSES_MS = 2000
 const LOADING_FACTOR = 10
 /** How often the beats are looked at. */
 const WATCH_MS = 250
-/** A job that is over soon, or whose start takes all cores, gets no spare. A thread that works beats ten times a second. */
-const SPARE_AFTER_BEATS = 30
+/** A job that is over soon, or whose start takes all cores, gets no spare. */
+const SPARE_AFTER_MS = 3000
 
 export class WorkerPool {
   readonly #init: WorkerPoolInit
@@ -124,7 +126,7 @@ export class WorkerPool {
     this.#started[index] = generation
     this.#init.control.reset(index)
     thread.index = index
-    thread.beatAtMs = performance.now()
+    thread.beatAtMs = thread.inPlaceMs = performance.now()
     thread.worker.postMessage({ index, generation } satisfies TakePlace)
     return thread
   }
@@ -134,7 +136,7 @@ export class WorkerPool {
     const gate = new SharedArrayBuffer(4)
     const worker = startThread(import.meta.url, 'worker-main', { workerData: { ...this.#init.setup, gate } satisfies WorkerSetup })
     const thread: Thread = {
-      worker, gate: new WriteGate(gate), index: undefined, pending: new Map(), beats: 0, beatAtMs: performance.now(),
+      worker, gate: new WriteGate(gate), index: undefined, pending: new Map(), beats: 0, beatAtMs: performance.now(), inPlaceMs: Infinity,
     }
     worker.on('message', (message: FromWorker) => this.#onMessage(thread, message))
     worker.on('messageerror', (error) => this.#died(thread, `a message could not be read: ${describeThrown(error)}`, error))
@@ -170,7 +172,7 @@ export class WorkerPool {
         continue
       }
       const beats = this.#init.control.beats(index)
-      if (beats < SPARE_AFTER_BEATS) settled = false
+      if (beats === 0 || now - thread.inPlaceMs < SPARE_AFTER_MS) settled = false
       if (beats !== thread.beats) {
         thread.beats = beats
         thread.beatAtMs = now
