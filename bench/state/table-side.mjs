@@ -1,7 +1,7 @@
 /**
  * One side of the comparison of tables, in a process of its own.
  *
- *   node state/table-side.mjs (heap|numbers|encoded) KEYS ACCESSES
+ *   node state/table-side.mjs (heap|'in place'|numbers|encoded) KEYS ACCESSES
  */
 import { ByteReader, ByteWriter } from '../../packages/tidemark/dist/base/bytes.js'
 import { decodeValue, encodeValue } from '../../packages/tidemark/dist/record/value-codec.js'
@@ -15,7 +15,7 @@ const accesses = Number(accessCount)
 const MOST_BYTES = 48
 
 /** Picked beforehand, the same on all sides: 2^20 keys anywhere, again and again. */
-const picked = Float64Array.from({ length: 2 ** 20 }, (_, n) => Math.floor((Math.imul(n, 0x9e3779b1) >>> 0) / 2 ** 32 * keys))
+const picked = Int32Array.from({ length: 2 ** 20 }, (_, n) => Math.floor((Math.imul(n, 0x9e3779b1) >>> 0) / 2 ** 32 * keys))
 const pick = (n) => picked[n & (picked.length - 1)]
 
 const SIDES = {
@@ -27,6 +27,15 @@ const SIDES = {
       const { count, sum } = slot.cell
       slot.cell = { count: count + 1, sum: sum + key }
       return slot.cell.sum
+    }
+  },
+  'in place'() {
+    const table = new KeyMap()
+    for (let key = 0; key < keys; key++) table.set(key, { touched: 0, cell: { count: 1, sum: key } })
+    return (key) => {
+      const { cell } = table.get(key)
+      cell.count += 1
+      return cell.sum += key
     }
   },
   numbers() {

@@ -3,7 +3,8 @@
  *
  * What a table in shared memory would give keyed state: nanoseconds for "find the accumulator of a key, change it", keys in
  * random order. Sides, each in a process of its own, in turn:
- *   heap       the engine's own table, with accumulators of two numbers as objects
+ *   heap       the engine's own table, with accumulators of two numbers as objects; a new one each time, as functions of users make them
+ *   in place   the same, the object is changed, as the engine's own aggregates do
  *   numbers    open addressing in shared memory, the two numbers in columns: the best case, for accumulators of numbers alone
  *   encoded    the same, with each accumulator as bytes in the engine's own encoding: any value, as state may hold
  * docs/adr/0010-large-state-stays-objects.md says what follows.
@@ -13,7 +14,7 @@ import { interleave, runSide } from '../lib/pairs.mjs'
 import { summary } from '../lib/stats.mjs'
 
 const SIDE = fileURLToPath(new URL('table-side.mjs', import.meta.url))
-const SIDES = ['heap', 'numbers', 'encoded']
+const SIDES = ['heap', 'in place', 'numbers', 'encoded']
 const KEYS = [100_000, 1_000_000, 8_000_000]
 const ACCESSES = 8_000_000
 
