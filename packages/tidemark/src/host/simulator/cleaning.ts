@@ -69,7 +69,10 @@ export function cleanOnce(place: CleaningPlace, mayDie: boolean): Cleaned {
 
 /** CZ-1. */
 function lostNewest(disk: SimulatedDisk, directory: string, newest: number | undefined): string | undefined {
-  if (newest === undefined || disk.lookup(manifestFile(directory, newest)) !== undefined) return undefined
+  if (newest === undefined) return undefined
+  // One whose name was linked in the moment of a crash may have survived it, and is the newest then.
+  const ids = namesIn(disk, checkpointsDirectory(directory)).map((name) => parseManifestFile(name) ?? 0)
+  if (Math.max(0, ...ids) >= newest) return undefined
   return `cleaning took checkpoint ${newest}, the newest`
 }
 

@@ -77,8 +77,8 @@ export const POISONED = 'poisoned record'
 
 const LIMITS = { safetySteps: 5_000, livenessSteps: 150_000 }
 const LEAST_RECORDS = 505
-/** Of the smallest windows so many may be open at once in the furthest disorder that is drawn. */
-const MOST_PANES = 64
+/** Of the smallest windows so many may be open at once: in the furthest disorder that is drawn, and where one input is far behind the other. */
+const MOST_PANES = 256
 const SCALE: Scale = {
   steps: 1200, operations: 300, times: 8, crashes: 3, poisonOneIn: 2, ioErrorOneIn: [200, 500, 1500],
 }
