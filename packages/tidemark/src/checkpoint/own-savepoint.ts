@@ -22,6 +22,7 @@
  * stays. The tokens are random, not paths, so that a state directory may be moved.
  * Source: Flink's claim mode CLAIM (FLIP-193), where the files themselves are taken over; own design.
  */
+import { isStreamError } from '../base/errors.ts'
 import type { Io } from '../base/io.ts'
 import type { Ports, Storage } from '../base/ports.ts'
 import { claim, encodeDocument, parseDocument, quietly } from './document.ts'
@@ -75,7 +76,7 @@ export function* removeOwnSavepoint(storage: Storage, directory: string): Io<boo
   }
   if ((yield* storage.list(checkpoints)) !== undefined) {
     yield* storage.syncDirectory(checkpoints)
-    yield* quietly(storage.removeDirectory(checkpoints))
+    yield* removeEmpty(storage, checkpoints)
   }
   yield* storage.syncDirectory(path)
   yield* storage.unlink(claimedFile(path))
@@ -115,5 +116,16 @@ function* removeFiles(storage: Storage, path: string, id: number): Io<void> {
     if (parseStateFile(name) !== undefined) yield* storage.unlink(checkpointFile(path, id, name))
   }
   yield* storage.syncDirectory(directory)
-  yield* quietly(storage.removeDirectory(directory))
+  yield* removeEmpty(storage, directory)
 }
+
+/** It stays if something of somebody's is in it. Any other failure is thrown: `claimed.json` must not go before it. */
+function* removeEmpty(storage: Storage, directory: string): Io<void> {
+  try {
+    yield* storage.removeDirectory(directory)
+  } catch (error) {
+    if (!isStreamError(error) || !FILLED.has((error.details as { readonly errno?: string } | undefined)?.errno ?? '')) throw error
+  }
+}
+
+const FILLED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST'])
