@@ -76,16 +76,15 @@ describe('tidemark run', () => {
   })
 
   test('after SIGKILL the same command goes on and no total is changed', async () => {
-    const slow = ['-c', 'count=2000', '-c', 'rate=1500', '--json']
-    const cli = start(...slow)
+    const cli = start('-c', 'count=20000', '-c', 'rate=1000', '--json')
     await cli.until('checkpoint', checkpointed(cli))
     cli.child.kill('SIGKILL')
     await cli.ended
     expect(place.pid()).toBe(cli.child.pid)
-    const ended = await runCli(args(...slow))
+    const ended = await runCli(args('-c', 'count=20000', '-c', 'rate=1000000', '--json'))
     expect(ended.exitCode).toBe(0)
     expect(jsonLines(ended.stdout)[0]).toHaveProperty('restoredFrom')
-    expect(windows()).toEqual(fullWindows(200))
+    expect(windows()).toEqual(fullWindows(2000))
   })
 
   test('the pid file of a living holder is left alone by a second process, which is refused with exit code 8', async () => {

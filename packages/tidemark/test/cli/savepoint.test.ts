@@ -10,7 +10,8 @@ describe('savepoint, stop and run --from', () => {
     place = fresh
   })
 
-  const COUNT = 3_000
+  /** At the rate of those that are stopped or killed it takes half a minute: none is through before. */
+  const COUNT = 15_000
   const at = (name: string): string => join(place.root, name)
   const args = (state: string, out: string, ...more: string[]): string[] =>
     ['run', fixture('endless.ts'), '--json', '--state', state, '-c', `out=${out}`, '-c', `count=${COUNT}`, ...more]
