@@ -23,7 +23,7 @@ import { chmod, link, readdir, readFile, unlink, writeFile } from 'node:fs/promi
 import { connect, createServer, type Server } from 'node:net'
 import { E049_NO_HARD_LINKS, E051_STATE_LOCKED } from '../checkpoint/errors.ts'
 import { storageError } from '../base/storage-errors.ts'
-import { madeDirectories } from './make-directories.ts'
+import { makeDirectories } from './make-directories.ts'
 import { localPlace } from './places.ts'
 import { SocketPath } from './socket-path.ts'
 
@@ -49,7 +49,7 @@ type Holder = { readonly kind: 'dead' | 'gone' } | { readonly kind: 'alive'; rea
 /** Throws E051 if another process holds it. */
 export async function lockDirectory(stateDirectory: string, options: LockOptions = {}): Promise<DirectoryLock> {
   const directory = localPlace(stateDirectory)
-  await named('mkdir', directory, madeDirectories(directory, 0o700))
+  await named('mkdir', directory, makeDirectories(directory, 0o700))
   const place = new LockPlace(directory, stateDirectory)
   try {
     return await acquire(place, options)

@@ -7,47 +7,33 @@
  *   MD-1  Each directory is tried twice at most.
  *   MD-2  A directory that is there already is fine, anything else of that name is EEXIST.
  */
-import fs from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { promisify } from 'node:util'
 
-type Done = (error: NodeJS.ErrnoException | null) => void
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+/** MD-1: what is above may be what is missing, once. */
+const tryAbove = (path: string, error: unknown, again: boolean): boolean =>
+  !again && codeOf(error) === 'ENOENT' && dirname(path) !== path
 
-export function makeDirectories(path: string, mode: number, done: Done): void {
-  fs.mkdir(path, mode, (error) => {
-    if (error?.code === 'EEXIST') mustBeDirectory(path, error, done)
-    else if (error?.code !== 'ENOENT' || dirname(path) === path) done(error)
-    else {
-      makeDirectories(dirname(path), mode, (above) => {
-        if (above === null) fs.mkdir(path, mode, (again) => (again?.code === 'EEXIST' ? mustBeDirectory(path, again, done) : done(again)))
-        else done(above)
-      })
-    }
-  })
+export async function makeDirectories(path: string, mode: number, again = false): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (!tryAbove(path, error, again)) throw error
+    await makeDirectories(dirname(path), mode)
+    await makeDirectories(path, mode, true)
+  }
 }
 
-export const madeDirectories: (path: string, mode: number) => Promise<void> = promisify(makeDirectories)
-
-export function makeDirectoriesSync(path: string, mode: number): void {
+export function makeDirectoriesSync(path: string, mode: number, again = false): void {
   try {
-    fs.mkdirSync(path, { mode })
+    mkdirSync(path, { mode })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && fs.statSync(path).isDirectory()) return
-    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return
+    if (!tryAbove(path, error, again)) throw error
     makeDirectoriesSync(dirname(path), mode)
-    onceMore(path, mode)
+    makeDirectoriesSync(path, mode, true)
   }
-}
-
-function onceMore(path: string, mode: number): void {
-  try {
-    fs.mkdirSync(path, { mode })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !fs.statSync(path).isDirectory()) throw error
-  }
-}
-
-function mustBeDirectory(path: string, exists: NodeJS.ErrnoException, done: Done): void {
-  fs.stat(path, (error, about) => done(error ?? (about.isDirectory() ? null : exists)))
 }

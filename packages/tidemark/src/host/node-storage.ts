@@ -1,5 +1,5 @@
 /**
- * The Storage port over node:fs: callbacks only, no promise and no synchronous call.
+ * The Storage port over node:fs: callbacks only, no synchronous call, and no promise but below `makeDirectory`.
  *
  * Owns nothing but open file descriptors. Made by the hosts that run on a real machine; `done` is
  * called straight from the fs callback, so a host that wants completions in a lane of its executor
@@ -13,11 +13,14 @@
  * Source: POSIX open, link, fsync; T. Pillai et al., OSDI'14 (all file systems are not equal).
  */
 import * as fs from 'node:fs'
+import { callbackify } from 'node:util'
 import { assert } from '../base/assert.ts'
 import { wait, type Done, type Io } from '../base/io.ts'
 import type { Access, FileHandle, FileInfo, Storage } from '../base/ports.ts'
 import { storageError } from '../base/storage-errors.ts'
 import { makeDirectories } from './make-directories.ts'
+
+const makeAll = callbackify((path: string, mode: number) => makeDirectories(path, mode))
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 type PlainCallback = (error: NodeJS.ErrnoException | null) => void
@@ -147,7 +150,7 @@ class NodeStorage implements Storage {
 
   *makeDirectory(path: string, access: Access = 'private'): Io<void> {
     yield* call<undefined>('mkdir', path, (done) =>
-      makeDirectories(path, DIRECTORY_MODE[access], plain(done)))
+      makeAll(path, DIRECTORY_MODE[access], plain(done)))
   }
 
   *removeDirectory(path: string): Io<boolean> {

@@ -7,7 +7,9 @@
  *   LST-1  Nobody else uses the directory: it belongs to one thread of the process that holds the job's lock.
  *   LST-2  A store that is opened again is empty, and the one before it is gone; what a dead process left is removed
  *         by the next start.
+ *   LST-3  Jobs of one name may share what `state.directory` says: a start empties what its own state directory had there.
  */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -26,19 +28,25 @@ import { localPlace } from './places.ts'
 /** Makes a landing for each part that is deployed. */
 export type MakeLanding = (vertices?: ReadonlySet<number>) => Landing
 
-/** Undefined: all keyed state is on the heap. The directory is emptied. Throws E195. */
+/**
+ * Undefined: all keyed state is on the heap. The directory is emptied, so the lock of `stateDirectory` (absolute) must be
+ * held. Throws E195.
+ */
 export async function pagedDirectory(graph: JobGraph, stateDirectory: string | undefined): Promise<string | undefined> {
   const { pagedState } = graph.logical
   if (pagedState === undefined) return undefined
   await loadLmdb()
-  if (pagedState.directory === undefined && stateDirectory === undefined) return ownTemporary()
-  const directory = pagedState.directory === undefined
-    ? join(localPlace(stateDirectory as string), 'paged')
-    : join(resolve(pagedState.directory), `tidemark-${graph.logical.job}`)
+  const above = pagedState.directory === undefined ? undefined : resolve(pagedState.directory)
+  if (stateDirectory === undefined) return ownTemporary(above ?? tmpdir())
+  const directory = above === undefined
+    ? join(localPlace(stateDirectory), 'paged')
+    : join(above, `tidemark-${graph.logical.job}-${hashOf(stateDirectory)}`)
   remove(directory)
   makeDirectoriesSync(directory, 0o700)
   return directory
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
 /** Operators whose keyed state stays on the heap although the job wants it on the disk. */
 export const onTheHeap = ({ vertices, logical }: JobGraph): readonly string[] =>
@@ -102,8 +110,9 @@ class LocalStores implements PagedStores {
   }
 }
 
-function ownTemporary(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'tidemark-paged-'))
+function ownTemporary(above: string): string {
+  makeDirectoriesSync(above, 0o700)
+  const directory = mkdtempSync(join(above, 'tidemark-paged-'))
   process.once('exit', () => remove(directory))
   return directory
 }

@@ -324,7 +324,7 @@ class Run implements JobHandle {
       directory: this.#directory,
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
-      pagedDirectory: await pagedDirectory(this.#graph, stateDirectory),
+      pagedDirectory: await pagedDirectory(this.#graph, stateDirectory === undefined ? undefined : this.#directory),
       ...(this.#options.from === undefined ? {} : { from: resolvePlace(this.#options.from), claim: this.#options.claim ?? false }),
       ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,

@@ -2,11 +2,11 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { madeDirectories, makeDirectoriesSync } from '../../src/host/make-directories.ts'
+import { makeDirectories, makeDirectoriesSync } from '../../src/host/make-directories.ts'
 import { temporaryDirectory } from './kit.ts'
 
 const FORMS = [
-  ['later', madeDirectories],
+  ['later', makeDirectories],
   ['at once', async (path: string, mode: number) => makeDirectoriesSync(path, mode)],
 ] as const
 

@@ -20,7 +20,7 @@
 import { open as openFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describeThrown, isStreamError } from '../../base/errors.ts'
-import { madeDirectories } from '../make-directories.ts'
+import { makeDirectories } from '../make-directories.ts'
 import type { S3Object } from './client.ts'
 import { checksumOf, CopyOnItsWay, LocalCopy, type OpenFile, type Opened } from './local-copy.ts'
 import { parseS3 } from './place.ts'
@@ -57,7 +57,7 @@ export class LocalCopies {
   begin(path: string, token: string): CopyOnItsWay {
     const partial = this.#at(path, `.${token}.part`)
     const create = async (): Promise<Opened> => {
-      await madeDirectories(dirname(partial), 0o700)
+      await makeDirectories(dirname(partial), 0o700)
       return await this.#open(partial, 'wx', 0o600)
     }
     return new CopyOnItsWay(create, {
