@@ -11,7 +11,7 @@ import {
 import { fullBytes } from '../checkpoint/manifest.ts'
 import { isSavepoint, verifySavepoint } from '../checkpoint/savepoint.ts'
 import { realStorage } from '../host/real-storage.ts'
-import { countCells } from './entry-lines.ts'
+import { countCells, counted } from './entry-lines.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from './format.ts'
 import { directoryFrom, placeFrom } from './place.ts'
@@ -70,11 +70,11 @@ export async function verifyCommand(given: Given, flags: CheckpointFlags, termin
   if (flags.json) {
     terminal.data(JSON.stringify(result))
   } else if (result.ok) {
-    terminal.data(`#${result.id} is whole: ${result.files} files, ${result.segments} segments, ${formatBytes(result.bytes)}`)
+    terminal.data(`#${result.id} is whole: ${counted(result.files, 'file', 'files')}, ` +
+      `${counted(result.segments, 'segment', 'segments')}, ${formatBytes(result.bytes)}`)
   } else {
     for (const problem of result.problems) terminal.problem(`${renderError(problem, terminal)}\n`)
-    terminal.data(`#${result.id} is damaged: ${result.problems.length} ` +
-      `${result.problems.length === 1 ? 'problem' : 'problems'}`)
+    terminal.data(`#${result.id} is damaged: ${counted(result.problems.length, 'problem', 'problems')}`)
     for (const line of otherLines(result.others ?? [])) terminal.data(line)
   }
   return result.ok ? EXIT.ok : EXIT.stateIncompatible
@@ -130,7 +130,8 @@ function detailLines(details: CheckpointDetails, terminal: Terminal): string[] {
     ['kind', kindOf(details)],
     ['age', formatAge(details.ageMs ?? 0)],
     ['took', formatAge(details.tookMs ?? 0)],
-    ['size', `${formatBytes(fullBytes(details))} in ${details.files.length} files, ${formatBytes(details.bytes ?? 0)} of them written by it`],
+    ['size', `${formatBytes(fullBytes(details))} in ${counted(details.files.length, 'file', 'files')}, ` +
+      `${formatBytes(details.bytes ?? 0)} of them written by it`],
     ['parallelism', `${parallelism} of at most ${maxParallelism}`],
     ['term', `${details.epoch}${restoredFrom === null ? '' : `, went on from #${restoredFrom}`}`],
     ['written by', `tidemark ${details.engine}`],
