@@ -20,6 +20,8 @@
  *         repetition that asks for a claim which was not made is refused, one that does not ask changes nothing.
  *   BF-7  Nothing is brought in beside a term that cannot be read, in which the job may have come further, nor in
  *         place of a manifest that cannot be read.
+ *   BF-8  A checkpoint that was named is settled with origin.json: a repetition means the same one, whatever `latest-1` or a
+ *         label would mean by then.
  *
  * Source: Flink restore from savepoint, claim modes NO_CLAIM and CLAIM (rows A12, C13); decisions D5, D8.
  */
@@ -42,16 +44,23 @@ import { KnownDocuments, newJobId, readFacts, retrying, type Facts, type JobIden
 import { brokenHead, checkIdentity, reachableManifests, startsOf } from './recover.ts'
 import { findRestorable, type Restorable } from './savepoint.ts'
 
-export interface BeginOptions extends Omit<OpenOptions, 'fresh' | 'from'> {
-  /** What is begun from is a savepoint, and becomes this directory's own. */
+export interface BeginPlace {
+  /** Absolute path of a savepoint, or of another state directory. */
+  readonly path: string
+  /** Which of its checkpoints (references.ts); absent: its newest. */
+  readonly ref?: string
+  /** It is a savepoint, and becomes this directory's own. */
   readonly claim?: boolean
 }
 
+export type BeginOptions = Omit<OpenOptions, 'fresh' | 'from'>
+
 const ATTEMPTS = 16
 
-/** `from`: absolute path. Throws E044, E050, E118, E154, E158, E185, E186, what an unfit checkpoint gives, or the error of the disk. */
-export function* beginFrom(ports: OpenPorts, directory: string, from: string, options: BeginOptions): Io<void> {
+/** Throws E044, E047, E050, E118, E144, E154, E158, E185, E186, what an unfit checkpoint gives, or the error of the disk. */
+export function* beginFrom(ports: OpenPorts, directory: string, place: BeginPlace, options: BeginOptions): Io<void> {
   const { storage } = ports
+  const { path: from, ref, claim: own = false } = place
   yield* prepare(ports, directory)
   const facts = yield* readFacts(storage, directory, retrying(ports.timers))
   const used = isUsed(facts) || (yield* storage.stat(jobFile(directory))) !== undefined
@@ -61,10 +70,11 @@ export function* beginFrom(ports: OpenPorts, directory: string, from: string, op
     throw E118_OTHER_LINE({ directory, from, begunFrom: undefined })
   }
   const begun = hasLine(directory, facts)
-  const found = findRestorable(storage, from)
-  const source = begun && there?.from === from ? yield* ifThere(found) : yield* found
+  const same = there?.from === from && there.ref === ref
+  const found = findRestorable(storage, from, same && ref !== undefined ? String(there.checkpoint) : ref)
+  const source = begun && same ? yield* ifThere(found) : yield* found
   if (source === undefined) return
-  const wanted = originOf(source, options.claim === true ? newJobId(ports.random) : undefined)
+  const wanted = originOf(source, ref, own ? newJobId(ports.random) : undefined)
   if (there !== undefined) requireSame(directory, wanted, there)
   if (begun) return
   requireFit(source, options)
@@ -112,9 +122,10 @@ function* ifThere(find: Io<Restorable>): Io<Restorable | undefined> {
   }
 }
 
-const originOf = ({ kind, directory, manifest: { jobId, checkpoint } }: Restorable, token?: string): Origin =>
+const originOf = ({ kind, directory, manifest: { jobId, checkpoint } }: Restorable, ref?: string, token?: string): Origin =>
   ({
-    from: directory, jobId, checkpoint: kind === 'savepoint' ? checkpoint : null,
+    from: directory, jobId, checkpoint: kind === 'savepoint' || ref !== undefined ? checkpoint : null,
+    ...(ref === undefined ? {} : { ref }),
     ...(token === undefined ? {} : { claim: token }),
   })
 

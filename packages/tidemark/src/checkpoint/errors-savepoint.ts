@@ -43,7 +43,7 @@ export const E154_NOT_A_SAVEPOINT = defineError<{ path: string; found: string }>
   fix: () => [
     'give the directory that `tidemark savepoint` or `tidemark stop` named, or the state directory of a job',
     'one that was cut short has no savepoint.json: remove it and take another',
-    'to begin from an older checkpoint of a job, make a savepoint of it: tidemark savepoint DIR --at REF --to PATH',
+    'an older checkpoint of a job is named behind the directory: --from DIR#latest-1',
   ],
 })
 

@@ -8,12 +8,14 @@ import { parseDocument } from './document.ts'
 import { originFile } from './layout.ts'
 import { Shape } from './shape.ts'
 
-/** Of a savepoint the very checkpoint, of a state directory whatever is its newest. */
+/** Of a savepoint the very checkpoint, of a state directory the one that was named, or null: whatever is its newest. */
 export interface Origin {
   /** The path that was given, for messages and for a repetition after it is gone. */
   readonly from: string
   readonly jobId: string
   readonly checkpoint: CheckpointId | null
+  /** As it was named, if it was. What that means was settled when this was written. */
+  readonly ref?: string
   /** The savepoint is this directory's own: what its `claimed.json` has to say for that (own-savepoint.ts). */
   readonly claim?: string
 }
@@ -25,8 +27,9 @@ export function* readOrigin(storage: Storage, directory: string): Io<Origin | un
   if (bytes === undefined) return undefined
   const shape = new Shape(parseDocument('origin', bytes, path), path)
   const checkpoint = shape.raw('checkpoint') === null ? null : checkpointId(shape.integer('checkpoint', 1))
+  const ref = shape.raw('ref') === undefined ? {} : { ref: shape.string('ref') }
   const claim = shape.raw('claim') === undefined ? {} : { claim: shape.string('claim') }
-  return { from: shape.string('from'), jobId: shape.string('jobId'), checkpoint, ...claim }
+  return { from: shape.string('from'), jobId: shape.string('jobId'), checkpoint, ...ref, ...claim }
 }
 
 export function* readIfThere(storage: Storage, path: string): Io<Uint8Array | undefined> {

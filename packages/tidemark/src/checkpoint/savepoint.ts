@@ -138,7 +138,7 @@ export function* restorableOf(storage: Storage, directory: string, ref = 'latest
   }
 }
 
-/** `ref` of a state directory, or of a savepoint, whose only checkpoint has a number, too. */
+/** `ref` of a state directory, or of a savepoint, whose only checkpoint has a number, too. Throws E047, E144, E154. */
 export function* restorableAt(storage: Storage, directory: string, ref: string): Io<Restorable> {
   if (!(yield* isSavepoint(storage, directory))) return yield* restorableOf(storage, directory, ref)
   yield* findManifest(storage, directory, yield* readFacts(storage, directory), ref)
@@ -154,10 +154,12 @@ export function* committedCheckpoint(storage: Storage, opened: OpenedDirectory, 
   return { kind: 'directory', directory, manifest, bytes, resources, committed: true }
 }
 
-/** What REF of `--from REF` and of `checkpoint verify` is: a savepoint, or a state directory. Throws E154. */
-export function* findRestorable(storage: Storage, path: string): Io<Restorable> {
+/** What is begun from: a savepoint, or a state directory, of which `ref` or the newest counts. Throws E047, E144, E154. */
+export function* findRestorable(storage: Storage, path: string, ref?: string): Io<Restorable> {
   const isJob = (yield* storage.stat(jobFile(path))) !== undefined
-  return isJob ? yield* restorableOf(storage, path) : yield* readSavepoint(storage, path)
+  if (isJob) return yield* restorableOf(storage, path, ref)
+  const savepoint = yield* readSavepoint(storage, path)
+  return ref === undefined ? savepoint : yield* restorableAt(storage, path, ref)
 }
 
 const resourcesOf = (facts: Facts, manifest: Manifest): readonly ResourceUse[] =>

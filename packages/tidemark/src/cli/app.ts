@@ -60,7 +60,7 @@ const run = buildCommand<RunFlags, [string], CliContext>({
       workers: parallelism('threads that share the subtasks, at most the parallelism; the default is one'),
       config: CONFIG,
       fresh: off('start empty although there are checkpoints'),
-      from: optional('path', 'begin an empty state directory with a savepoint, or with another state directory'),
+      from: optional('path', 'begin an empty state directory with a savepoint, or with another state directory (DIR#latest-1)'),
       copy: off('with --from: what is begun from is only read, which is the default'),
       claim: off('with --from: the savepoint becomes the job\'s own, which removes it when it is not needed any more'),
       allowDropped: ALLOW_DROPPED,

@@ -13,7 +13,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { isReference } from '../checkpoint/references.ts'
 import { E099_NOT_FOUND } from '../host/load/errors.ts'
-import { isRemote, resolvePlace } from '../host/places.ts'
+import { isRemote, resolvePlace, splitReference } from '../host/places.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 
 export interface CheckpointPlace {
@@ -23,18 +23,13 @@ export interface CheckpointPlace {
 
 /** Of `DIR` or `DIR#REF`, with the reference that stands elsewhere. Throws E095, E099. */
 export function placeOf(given: string, at?: string): CheckpointPlace {
-  const mark = given.lastIndexOf('#')
-  const inside = given.slice(mark + 1)
-  // A directory may have such a name itself.
-  if (mark < 1 || !isReference(inside) || existsSync(given)) {
-    return { directory: stateDirectory(given), ref: at ?? 'latest' }
-  }
-  if (at !== undefined) {
+  const { path, ref } = splitReference(given)
+  if (ref !== undefined && at !== undefined) {
     throw E095_COMMAND_LINE({
-      problem: `Two checkpoints are named: #${inside} and ${at}.`, hints: ['leave one of them away'],
+      problem: `Two checkpoints are named: #${ref} and ${at}.`, hints: ['leave one of them away'],
     })
   }
-  return { directory: stateDirectory(given.slice(0, mark)), ref: inside }
+  return { directory: stateDirectory(path), ref: ref ?? at ?? 'latest' }
 }
 
 /** Of a reference, or of another directory as `DIR` or `DIR#REF`. */

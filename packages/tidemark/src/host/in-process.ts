@@ -47,7 +47,7 @@ export class InProcessHost implements JobHost {
       ...(pagedDirectory === undefined ? {} : { landing: landings(init.graph, { directory: pagedDirectory, owner: 'main' }) }),
       graph: init.graph, ports: this.#ports, directory: init.directory, engine: init.engine,
       pid: process.pid, host: hostname(), fresh: init.fresh,
-      ...(init.from === undefined ? {} : { from: init.from, claim: init.claim ?? false }),
+      ...(init.from === undefined ? {} : { from: init.from }),
       ...(init.allowDropped === undefined ? {} : { allowDropped: init.allowDropped }),
       onStarted: init.onStarted, onCheckpoint: init.onCheckpoint,
       onCheckpointFailed: init.onCheckpointFailed, onRestart: init.onRestart,

@@ -28,7 +28,7 @@ export interface JobHost {
 }
 
 export interface JobHostInit
-  extends Pick<SupervisorInit, 'allowDropped' | 'claim' | 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
+  extends Pick<SupervisorInit, 'allowDropped' | 'from' | 'onStarted' | 'onCheckpoint' | 'onCheckpointFailed' | 'onRestart'> {
   readonly graph: JobGraph
   readonly storage: Storage
   readonly directory: string
@@ -36,8 +36,6 @@ export interface JobHostInit
   readonly fresh: boolean
   /** For keyed state that is kept on the local disk, empty; undefined: none is. */
   readonly pagedDirectory?: string | undefined
-  /** Absolute path to begin from; undefined: what the directory holds. */
-  readonly from?: string
   readonly log: Log
   readonly probe: Probe
   readonly print: PrintLine

@@ -206,7 +206,7 @@ export class RescalableHost implements JobHost {
   }
 
   #makeNext(graph: JobGraph): JobHost {
-    const { from: _from, claim: _claim, ...init } = this.#init.host
+    const { from: _from, ...init } = this.#init.host
     return this.#make({ ...init, graph, fresh: false, onStarted: (opened) => this.#onNextStarted(opened) })
   }
 

@@ -164,7 +164,7 @@ function* between(
   const end = yield* wait<JobEnd | undefined>((done) => {
     const run = new ReplayRun(sources, settled, (outcome) => done({ ok: true, value: outcome }), options.signal)
     run.start((callbacks) => new InProcessHost({
-      graph: deployed, storage, directory: own, engine: engineVersion(), fresh: false, from: savepoint,
+      graph: deployed, storage, directory: own, engine: engineVersion(), fresh: false, from: { path: savepoint },
       log: options.log, print: () => {}, probe: () => {},
       onCheckpoint: () => {}, onCheckpointFailed: () => {}, onRestart: () => {},
       ...callbacks,

@@ -4,12 +4,12 @@
  * A composition root. Everything that can be refused without touching the disk (graph errors) is
  * thrown at once; what needs the state directory ends in the outcome.
  */
-import { resolvePlace } from './places.ts'
 import { buildGraph } from '../api/build.ts'
 import type { Job } from '../api/job.ts'
 import { describeThrown, reportOf, type ErrorReport, type StreamError } from '../base/errors.ts'
 import { start } from '../base/io.ts'
 import type { Log, Storage } from '../base/ports.ts'
+import type { BeginPlace } from '../checkpoint/begin-from.ts'
 import { toJobGraph } from '../graph/chaining.ts'
 import { safetyOf, type Safety } from '../graph/explain.ts'
 import type { JobGraph } from '../graph/job-graph.ts'
@@ -29,6 +29,7 @@ import { realStorage } from './real-storage.ts'
 import { rescaleAnswer, savepointAnswer, stopAnswer } from './order-answers.ts'
 import { serveMetrics, type MetricsServer } from './metrics-socket.ts'
 import { onTheHeap, pagedDirectory } from './paged-stores.ts'
+import { resolvePlace, splitReference } from './places.ts'
 import type { PrintLine } from './print-hub.ts'
 import { engineError, E156_ORDER_REFUSED } from './errors.ts'
 import { heartbeatTimeoutMs, withEngineSettings } from './settings.ts'
@@ -52,8 +53,9 @@ export interface RunOptions {
   /** Start from nothing although the directory holds checkpoints. */
   readonly fresh?: boolean
   /**
-   * Path of a savepoint, or of another state directory (its newest completed checkpoint): an empty state
-   * directory begins there; it is only read. Repeated after a crash it goes on; E118 on one that began otherwise.
+   * Path of a savepoint, or of another state directory: an empty state directory begins there; it is only read.
+   * `DIR#REF` is an older checkpoint (`latest-1`, a number, `@label`), `DIR` the newest completed one. Repeated after a crash
+   * it goes on with the same; E118 on one that began otherwise.
    */
   readonly from?: string
   /**
@@ -284,6 +286,11 @@ class Run implements JobHandle {
     }
   }
 
+  #beginAt(given: string): BeginPlace {
+    const { path, ref } = splitReference(given)
+    return { path: resolvePlace(path), claim: this.#options.claim ?? false, ...(ref === undefined ? {} : { ref }) }
+  }
+
   /** Whoever wants to look may; a directory where no socket can be made is run without. */
   async #answerForMetrics(log: Log): Promise<void> {
     try {
@@ -325,7 +332,7 @@ class Run implements JobHandle {
       engine: engineVersion(),
       fresh: this.#options.fresh ?? false,
       pagedDirectory: await pagedDirectory(this.#graph, stateDirectory === undefined ? undefined : this.#directory),
-      ...(this.#options.from === undefined ? {} : { from: resolvePlace(this.#options.from), claim: this.#options.claim ?? false }),
+      ...(this.#options.from === undefined ? {} : { from: this.#beginAt(this.#options.from) }),
       ...(this.#options.allowDropped === undefined ? {} : { allowDropped: this.#options.allowDropped }),
       log,
       print,

@@ -25,7 +25,7 @@ import { describeThrown, isStreamError, type StreamError } from '../base/errors.
 import { attempt, type CheckpointId } from '../base/ids.ts'
 import { Latch, settleAll, start, type Io } from '../base/io.ts'
 import type { Ports, TimerHandle } from '../base/ports.ts'
-import { beginFrom } from '../checkpoint/begin-from.ts'
+import { beginFrom, type BeginPlace } from '../checkpoint/begin-from.ts'
 import { CheckpointCoordinator } from '../checkpoint/coordinator.ts'
 import type { CompletedCheckpoint } from '../checkpoint/coordinator-host.ts'
 import { asTerm, requireMine } from '../checkpoint/epochs.ts'
@@ -91,10 +91,8 @@ export interface SupervisorInit {
   readonly pid: number
   readonly host: string
   readonly fresh: boolean
-  /** Absolute path of a savepoint or of another state directory: begin there (checkpoint/begin-from.ts). */
-  readonly from?: string
-  /** It is a savepoint and becomes the job's own (checkpoint/own-savepoint.ts). */
-  readonly claim?: boolean
+  /** Begin there; undefined: with what the directory holds. */
+  readonly from?: BeginPlace
   /** Operators (`name`) and states (`operator/state`) of the checkpoint that may be dropped. */
   readonly allowDropped?: readonly string[]
   /** Where keyed state that may be larger than memory goes; undefined: all of it is kept in memory. */
@@ -268,13 +266,13 @@ export class JobSupervisor {
   }
 
   *#prepare(): Io<{ opened: OpenedDirectory; restored: RestoredJob } | undefined> {
-    const { ports, directory, graph, engine, pid, host, from, claim = false } = this.#init
+    const { ports, directory, graph, engine, pid, host, from } = this.#init
     const resources = resourcesOf(graph.logical).map(({ operator, kind, resource }) => ({
       operator, resource, role: kind,
     }))
     const formerNames = formerNamesOf(graph.logical)
     const options = { job: graph.logical.job, maxParallelism: graph.maxParallelism, resources, formerNames, engine, pid, host }
-    if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, { ...options, claim })
+    if (from !== undefined && !this.#begun) yield* beginFrom(ports, directory, from, options)
     this.#begun = true
     if (this.#fresh) yield* giveBackSavepoint(ports.storage, directory)
     const outcome = yield* openDirectory(ports, directory, { ...options, fresh: this.#fresh })

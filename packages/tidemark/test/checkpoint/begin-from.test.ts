@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { StreamError } from '../../src/base/errors.ts'
 import type { Outcome } from '../../src/base/io.ts'
-import { beginFrom } from '../../src/checkpoint/begin-from.ts'
+import { beginFrom, type BeginPlace } from '../../src/checkpoint/begin-from.ts'
 import { verifyCheckpoint } from '../../src/checkpoint/inspect.ts'
 import { openDirectory, type OpenOptions, type OpenOutcome } from '../../src/checkpoint/open.ts'
 import { restorableOf, verifySavepoint } from '../../src/checkpoint/savepoint.ts'
@@ -30,8 +30,9 @@ function prepared(seed = 1, terms = 2): World {
   return world
 }
 
-function* begin(world: World, storage: Storage, from = PATH, options: Partial<OpenOptions> = {}) {
-  yield* beginFrom(world.ports(storage), NEW, from, { ...OPEN, ...options })
+function* begin(world: World, storage: Storage, from: string | BeginPlace = PATH, options: Partial<OpenOptions> = {}) {
+  const place = typeof from === 'string' ? { path: from } : from
+  yield* beginFrom(world.ports(storage), NEW, place, { ...OPEN, ...options })
   return yield* openDirectory(world.ports(storage), NEW, { ...OPEN, ...options })
 }
 
@@ -56,6 +57,63 @@ test('the new line holds the checkpoint under its number, in a term above all th
 })
 
 const WAYS = ['killed', 'none', 'some'] as const satisfies readonly (Survival | 'killed')[]
+
+describe('BF-8 a checkpoint of a state directory that is named', () => {
+  /** Checkpoints 1, 2 and 3 in one term. */
+  function three(): World {
+    const world = new World(1)
+    const job = startJob(world, { everyMs: 0, retain: 4 })
+    for (let i = 0; i < 3; i++) job.coordinator.request('user')
+    world.disk.killAll()
+    return world
+  }
+  const restored = (outcome: OpenOutcome): number | undefined => opened(outcome).restore?.checkpoint
+
+  test.each([['latest-1', 2], ['1', 1], ['latest', 3]])('%s is begun from, and its number stays', (ref, checkpoint) => {
+    const world = three()
+    const storage = world.disk.mount()
+    expect(restored(run(begin(world, storage, { path: DIR, ref })))).toBe(checkpoint)
+    expect(run(verifyCheckpoint(storage, NEW, String(checkpoint))).problems).toEqual([])
+  })
+
+  test.each(WAYS)('killed at every operation, while the other job goes on: the repetition means what the first meant (%s)', (survival) => {
+    for (let [at, ended] = [1, false]; !ended; at++) {
+      const world = three()
+      const base = world.disk.operations
+      world.disk.onOperation = ({ index }): Fate => (index === base + at ? { kind: 'crash-after' } : OK)
+      outcomeOf(begin(world, world.disk.mount(), { path: DIR, ref: 'latest-1' }))
+      world.disk.onOperation = () => OK
+      ended = world.disk.operations - base < at
+      if (survival === 'killed') world.disk.killAll()
+      else world.disk.powerCut(world.random, survival)
+      const settled = world.disk.lookup(`${NEW}/origin.json`) !== undefined
+      startJob(world, { everyMs: 0, retain: 4 }).coordinator.request('user')
+      world.disk.killAll()
+      const again = run(begin(world, world.disk.mount(), { path: DIR, ref: 'latest-1' }))
+      expect(restored(again), `at ${at}`).toBe(settled ? 2 : 3)
+    }
+  })
+
+  test('another one, or none, is another line; one that is not there is named', () => {
+    const world = three()
+    const storage = world.disk.mount()
+    expect(codeOf(outcomeOf(begin(world, storage, { path: DIR, ref: '7' })))).toBe('E047')
+    expect(codeOf(outcomeOf(begin(world, storage, { path: DIR, ref: '@none' })))).toBe('E144')
+    run(begin(world, storage, { path: DIR, ref: '2' }))
+    for (const other of [{ path: DIR }, { path: DIR, ref: '1' }]) {
+      expect(codeOf(outcomeOf(begin(world, storage, other)))).toBe('E118')
+    }
+    // The same one by another name is the same.
+    expect(codeOf(outcomeOf(begin(world, storage, { path: DIR, ref: 'latest-1' })))).toBe('ok')
+  })
+
+  test('of a savepoint its only one may be named, and no other', () => {
+    const world = prepared()
+    const storage = world.disk.mount()
+    expect(codeOf(outcomeOf(begin(world, storage, { path: PATH, ref: '2' })))).toBe('E047')
+    expect(restored(run(begin(world, storage, { path: PATH, ref: '3' })))).toBe(3)
+  })
+})
 
 describe('killed at every operation of the disk', () => {
   test.each(WAYS)('%s of the unsynced survives: the same command goes on, a plain start is refused or goes on', (survival) => {
@@ -110,7 +168,7 @@ describe('BF-2 what a directory begins with it keeps', () => {
     const world = prepared()
     const storage = world.disk.mount()
     run(begin(world, storage))
-    expect(codeOf(outcomeOf(beginFrom(world.ports(storage), DIR, PATH, OPEN)))).toBe('E118')
+    expect(codeOf(outcomeOf(beginFrom(world.ports(storage), DIR, { path: PATH }, OPEN)))).toBe('E118')
     const job = startJob(world, { everyMs: 0 }, storage)
     job.coordinator.request('user')
     run(takeSavepoint(world.ports(storage), run(restorableOf(storage, DIR)), '/backup/two', '0.1.0'))
@@ -159,7 +217,7 @@ test('BF-4 a savepoint of what was brought in still says whose committables it c
   const first = opened(run(begin(world, storage))).restore?.origin
   run(takeSavepoint(world.ports(storage), run(restorableOf(storage, NEW)), '/backup/two', '0.1.0'))
   const again = '/data/third'
-  run(beginFrom(world.ports(storage), again, '/backup/two', OPEN))
+  run(beginFrom(world.ports(storage), again, { path: '/backup/two' }, OPEN))
   const directory = opened(run(openDirectory(world.ports(storage), again, OPEN)))
   expect(directory.restore?.origin).toEqual(first)
 })

@@ -27,7 +27,7 @@ function prepared(seed = 1): World {
 }
 
 function* begin(world: World, storage: Storage, directory = NEW, claim = true, from = PATH) {
-  yield* beginFrom(world.ports(storage), directory, from, { ...OPEN, claim })
+  yield* beginFrom(world.ports(storage), directory, { path: from, claim }, OPEN)
   return yield* openDirectory(world.ports(storage), directory, OPEN)
 }
 
@@ -142,7 +142,7 @@ describe('whose it is', () => {
   test('ON-5 whoever starts from nothing gives it back, and it is not removed', () => {
     const world = prepared()
     const storage = world.disk.mount()
-    run(beginFrom(world.ports(storage), NEW, PATH, { ...OPEN, claim: true }))
+    run(beginFrom(world.ports(storage), NEW, { path: PATH, claim: true }, OPEN))
     run(giveBackSavepoint(storage, NEW))
     const fresh = new SmallJob(world, storage, opened(run(openDirectory(world.ports(storage), NEW, { ...OPEN, fresh: true }))))
     fresh.start()

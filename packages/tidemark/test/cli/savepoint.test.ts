@@ -1,5 +1,5 @@
 /** Savepoints and stop from the command line, on real processes. */
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eachInItsPlace, fixture, jsonLines, type Place, runCli, RunningCli, type Ended } from './run-cli.ts'
@@ -80,6 +80,13 @@ describe('savepoint, stop and run --from', () => {
     // Its output is there already up to the newest one: what would come twice is refused.
     const older = await onward(at('older'), place.out, '--from', at('of-latest-1'))
     expect(older.stdout).toContain('E113')
+
+    // Without a savepoint, once that output is out of the way.
+    for (const name of readdirSync(place.out)) if (Number(name.split('-').at(-2)) > Number(before)) rmSync(join(place.out, name))
+    const named = await onward(at('named'), place.out, '--from', `${place.state}#${Number(before)}`)
+    expect(named.exitCode, named.stdout).toBe(0)
+    expect(jsonLines(named.stdout)[0]).toMatchObject({ kind: 'started', restoredFrom: { checkpoint: before } })
+    expect(windows(place.out)).toEqual(all())
   })
 
   test('stop ends the job with 0 and a plain run goes on; with --savepoint a new line goes on in the same output', async () => {

@@ -142,7 +142,7 @@ export class SmallProcess {
     const { graph } = init
     this.#supervisor = new JobSupervisor({
       graph, ports, directory: init.directory ?? STATE, engine: 'test', pid: number, host: 'test',
-      fresh: init.fresh ?? false, ...(init.from === undefined ? {} : { from: init.from }),
+      fresh: init.fresh ?? false, ...(init.from === undefined ? {} : { from: { path: init.from } }),
       onStarted: (opened) => {
         this.started = true
         this.restored = opened.restore?.checkpoint ?? 0

@@ -186,7 +186,7 @@ describe('a directory that began from a savepoint and has come further since', (
     const storage = world.disk.mount()
     run(takeSavepoint(world.ports(storage), run(restorableOf(storage, DIR)), '/backup/one', '0.1.0'))
     const NEXT = '/data/next'
-    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), NEXT, '/backup/one', OPEN))
+    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), NEXT, { path: '/backup/one' }, OPEN))
     expect(begin()).toMatchObject({ ok: true })
     const ports = world.ports(storage)
     const job = new SmallJob(world, storage, opened(run(openDirectory(ports, NEXT, OPEN))), { everyMs: 0, retain: 1 })
@@ -204,7 +204,7 @@ describe('a directory that began from a savepoint and has come further since', (
     const world = new World()
     startJob(world, { everyMs: 0 }).coordinator.request('user')
     const storage = world.disk.mount()
-    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), '/data/next', DIR, OPEN))
+    const begin = (): unknown => outcomeOf(beginFrom(world.ports(storage), '/data/next', { path: DIR }, OPEN))
     expect(begin()).toMatchObject({ ok: true })
     world.disk.corrupt('/data/next/checkpoints/1.manifest', 300)
     const terms = run(storage.list('/data/next/epochs'))

@@ -10,6 +10,7 @@ import type { CheckpointId } from '../../base/ids.ts'
 import type { Ports } from '../../base/ports.ts'
 import type { Prng } from '../../base/prng.ts'
 import type { ToSubtask } from '../../base/protocol.ts'
+import type { BeginPlace } from '../../checkpoint/begin-from.ts'
 import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
 import { toJobGraph } from '../../graph/chaining.ts'
 import type { JobGraph } from '../../graph/job-graph.ts'
@@ -35,8 +36,8 @@ export interface IncarnationInit {
   readonly process: ProcessPlan
   readonly version: Version
   readonly directory: string
-  /** Where the directory is to begin, if elsewhere; whether it makes that its own. */
-  readonly begin: { readonly from: string; readonly claim: boolean } | undefined
+  /** Where the directory is to begin, if elsewhere. */
+  readonly begin: BeginPlace | undefined
   /** Threads that share the subtasks; 1: none of its own. */
   readonly workers: number
   readonly random: Prng
@@ -124,7 +125,7 @@ export class Incarnation {
       }),
       host: {
         graph: graphAt(process.parallelism), storage, directory, engine: engineOf(init.version), fresh: false, log, probe,
-        ...(begin === undefined ? {} : begin),
+        ...(begin === undefined ? {} : { from: begin }),
         print: () => {},
         onStarted: (opened) => {
           trace.note('epoch', opened.epoch)

@@ -130,7 +130,7 @@ export class Savepoints {
       engine: 'simulator', pid: 0, host: 'simulator',
     }
     const result = byHand(this.#disk, this.#random, function* (ports): Io<OpenOutcome> {
-      yield* beginFrom(ports, directory, to, options)
+      yield* beginFrom(ports, directory, { path: to }, options)
       return yield* openDirectory(ports, directory, { ...options, fresh: false })
     })
     if (result === 'died' || !result.ok) return `${to} begins nothing: ${result === 'died' ? '' : describeError(result.error)}`

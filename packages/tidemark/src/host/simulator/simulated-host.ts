@@ -69,10 +69,10 @@ export class SimulatedHost implements JobHost {
   constructor(init: SimulatedHostInit) {
     this.#init = init
     const { host, ports, number } = init
-    const { graph, directory, engine, fresh, from, claim = false } = host
+    const { graph, directory, engine, fresh, from } = host
     this.#supervisor = new JobSupervisor({
       graph, ports, directory, engine, pid: number, host: 'simulator', fresh,
-      ...(from === undefined ? {} : { from, claim }),
+      ...(from === undefined ? {} : { from }),
       ...(keepsPages(init) ? { landing: (vertices) => landing(graph, vertices) } : {}),
       onStarted: (opened) => host.onStarted(opened),
       onCheckpoint: (checkpoint) => host.onCheckpoint(checkpoint),

@@ -17,6 +17,7 @@
  */
 import type { StreamError } from '../../base/errors.ts'
 import { Prng } from '../../base/prng.ts'
+import type { BeginPlace } from '../../checkpoint/begin-from.ts'
 import type { StopOutcome } from '../../job/stop.ts'
 import type { SavepointOutcome } from '../../checkpoint/live-savepoint.ts'
 import { E031_STATE_WITHOUT_OPERATOR } from '../../checkpoint/evolution/errors.ts'
@@ -74,7 +75,7 @@ export class Story {
   /** No later version, until there is another checkpoint. */
   #refused = false
   #directory = STATE
-  #start: { readonly from: string; readonly claim: boolean } | undefined
+  #start: BeginPlace | undefined
   /** Some process has opened `#directory`. */
   #opened = true
   #lines = 1
@@ -109,7 +110,7 @@ export class Story {
     return this.#directory
   }
   /** Where the directory begins, if elsewhere. */
-  get start(): { readonly from: string; readonly claim: boolean } | undefined {
+  get start(): BeginPlace | undefined {
     return this.#start
   }
   get savepoints(): number {
@@ -215,13 +216,13 @@ export class Story {
     trace.note('line', `${this.#directory} from ${JSON.stringify(this.#start ?? 'itself')}`)
   }
 
-  #goOnFrom(from: string, claim: boolean): void {
+  #goOnFrom(path: string, claim: boolean): void {
     this.#lines += 1
     this.begun += 1
     this.untidy = true
-    this.#start = { from, claim }
+    this.#start = { path, claim }
     this.#directory = `${STATE}-${this.#lines}`
-    if (claim) this.#savepoints.claimed(from, this.#directory)
+    if (claim) this.#savepoints.claimed(path, this.#directory)
     this.#opened = false
   }
 
