@@ -28,9 +28,9 @@ export async function stateBench({ keys = KEYS, rounds = DEFAULT_ROUNDS, note })
     const side = async (keyCount, records, every) => {
       const directory = join(root, String(++runs))
       const result = await runSide(SIDE, ['run', directory, String(keyCount), String(records), every], FLAGS)
-      const restored = every === 'off' ? await runSide(SIDE, ['again', directory, String(keyCount)], FLAGS) : undefined
+      const restored = every === 'off' ? await restores(directory, keyCount) : {}
       rmSync(directory, { recursive: true, force: true })
-      return { ...result, restoredMs: restored?.times.restoredMs }
+      return { ...result, ...restored }
     }
     const pair = (label, keyCount, records, every) => interleave({
       sides: ['off', every], rounds, run: (name) => side(keyCount, records, name),
@@ -46,6 +46,17 @@ export async function stateBench({ keys = KEYS, rounds = DEFAULT_ROUNDS, note })
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
+}
+
+/** On one thread and on two. Both are killed at their first record: they leave the state as it was. */
+async function restores(directory, keys) {
+  const restoredMs = []
+  for (const workers of ['1', '2']) {
+    const { times } = await runSide(SIDE, ['again', directory, String(keys), workers], FLAGS)
+    restoredMs.push(times.restoredMs)
+    rmSync(`${directory}.began`)
+  }
+  return { restoredMs }
 }
 
 /** The median of the differences within each round. */
@@ -70,7 +81,8 @@ function figuresOf(results, keys) {
     longestStallMs: among(on.map(({ times }) => times.longestMs)),
     longestStallWithoutMs: among(off.map(({ times }) => times.longestMs)),
     throughputLossPercent: loss(results, '1s', 'wallMs'),
-    restoreSeconds: among(off.map(({ restoredMs }) => restoredMs / 1000)),
+    restoreSeconds: among(off.map(({ restoredMs }) => restoredMs[0] / 1000)),
+    restoreSecondsOnTwoThreads: among(off.map(({ restoredMs }) => restoredMs[1] / 1000)),
     memoryPerStateByte: among(off.map(({ memoryBytes }) => memoryBytes / (entryBytes * keys))),
   }
 }

@@ -2,38 +2,27 @@
  * One run of one side of the measurement of large state, in a process of its own.
  *
  *   node state/side.mjs run DIRECTORY KEYS RECORDS EVERY
- *   node state/side.mjs again DIRECTORY KEYS
+ *   node state/side.mjs again DIRECTORY KEYS WORKERS
  *
  * run: a rolling aggregate gets one record for each of KEYS keys, then RECORDS more of which all fall on the same
  * hundredth of the keys; with a checkpoint EVERY so often (off: none but the last). Measured is the time of the
  * second part: how long it took, what the turns of the event loop were like, and of the checkpoints within it
- * the bytes and entries that they wrote. Then the job is stopped. again: it is started again; measured is the
- * time to the first record.
+ * the bytes and entries that they wrote. Then the job is stopped. again: it is started again on so many threads;
+ * measured is the time to the first record.
  */
-import { generator, job, startJob } from 'tidemark'
+import { existsSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startJob } from 'tidemark'
 import { report } from '../lib/measure.mjs'
+import { hooks, large } from './job.mjs'
 
-const [mode, directory, keyCount, recordCount, every] = process.argv.slice(2)
+const [mode, directory, keyCount, ...more] = process.argv.slice(2)
 const keys = Number(keyCount)
-const records = Number(recordCount)
-const hot = Math.ceil(keys / 100)
-const STEP = 7919
-const NOBODY = { orders: 0, amount: 0, customer: undefined }
+const NEVER = '1h'
+const POLL_MS = 5
 
-const marks = { seen: 0, first: undefined, filled: undefined, end: undefined }
-let onRecord = () => {}
-
-const large = job('large-state', { checkpoint: { every: every === undefined || every === 'off' ? '1h' : every } }, (j) => {
-  const record = (n) => ({ key: n < keys ? n : ((n - keys) * STEP) % hot, amount: n % 100 })
-  j.from('orders', generator({ record, count: Number.MAX_SAFE_INTEGER }), { eventTime: () => 0 })
-    .keyBy(({ key }) => key)
-    .reduce('total', () => NOBODY, ({ orders, amount, customer }, { key, amount: more }) => {
-      onRecord()
-      return { orders: orders + 1, amount: amount + more, customer: customer ?? `customer number ${key}` }
-    })
-    .filter(({ value }) => value.orders < 0)
-    .print('never')
-})
+const marks = { seen: 0, filled: undefined, end: undefined }
 
 /** Times between two turns of the event loop since `from`. */
 function watchTurns() {
@@ -61,18 +50,20 @@ const memory = () => {
 }
 
 async function run() {
+  const records = Number(more[0])
+  const every = more[1] === 'off' ? NEVER : more[1]
   const before = memory()
   const stopWatching = watchTurns()
   let cpu
   const checkpoints = []
   const running = startJob(large, {
-    stateDirectory: directory,
+    stateDirectory: directory, config: { keys: keyCount, checkpointEvery: every },
     onEvent: (event) => {
       if (event.kind === 'checkpoint') checkpoints.push({ at: performance.now(), bytes: event.bytes })
     },
   })
   const done = new Promise((resolve) => {
-    onRecord = () => {
+    hooks.onRecord = () => {
       marks.seen += 1
       if (marks.seen === keys) {
         marks.filled = performance.now()
@@ -103,16 +94,19 @@ function mustBeStopped(outcome) {
 }
 
 async function again() {
+  const workers = Number(more[0])
+  const mark = `${directory}.began`
   const began = performance.now()
-  const running = startJob(large, { stateDirectory: directory })
-  const first = new Promise((resolve) => {
-    onRecord = resolve
+  const running = startJob(large, {
+    stateDirectory: directory, parallelism: workers, workers, config: { keys: keyCount, mark, checkpointEvery: NEVER },
+    module: { file: fileURLToPath(new URL('job.mjs', import.meta.url)), exportName: 'large' },
   })
-  await Promise.race([first, running.done.then(mustBeStopped)])
-  const restoredMs = performance.now() - began
-  running.stop()
-  await running.done
-  report({ times: { restoredMs } })
+  const first = async () => {
+    while (!existsSync(mark)) await pause(POLL_MS)
+  }
+  await Promise.race([first(), running.done.then(mustBeStopped)])
+  report({ times: { restoredMs: performance.now() - began } })
+  process.exit(0)
 }
 
 await (mode === 'run' ? run() : again())
