@@ -3,12 +3,13 @@
  *
  * Real processes of the built engine, with the real LMDB.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { build } from '../../../../scripts/build.mjs'
 import { CLI, ROOT, runCommand } from '../../../../scripts/lib/workspace.mjs'
+import { committedLines } from '../host/kit.ts'
 
 const MINUTE_MS = 60_000
 const JOB = join(ROOT, 'packages/tidemark/test/fixtures/paged-job.mjs')
@@ -64,9 +65,6 @@ function expected(): { readonly parts: string[]; readonly running: string[] } {
   return { parts: parts.sort(), running: running.sort() }
 }
 
-const linesIn = (path: string): string[] => readdirSync(path).filter((name) => !name.startsWith('.'))
-  .flatMap((name) => readFileSync(join(path, name), 'utf8').trim().split('\n')).sort()
-
 /** Files of stores that are there. */
 const stores = (home: string): string[] => (existsSync(join(home, 'state', 'paged')) ? readdirSync(join(home, 'state', 'paged'), { recursive: true }) : [])
   .map(String).filter((name) => name.endsWith('.mdb'))
@@ -93,7 +91,7 @@ test('killed twice, a thread lost, and moved from the heap to the disk and back:
   expect(seen[1]).toBeGreaterThanOrEqual(2)
   expect(third.restored).toBeGreaterThan(seen[1] as number)
   expect(stores(home)).toEqual([])
-  expect({ parts: linesIn(join(home, 'out', 'parts')), running: linesIn(join(home, 'out', 'running')) }).toEqual(expected())
+  expect({ parts: committedLines(join(home, 'out', 'parts')), running: committedLines(join(home, 'out', 'running')) }).toEqual(expected())
 }, 2 * MINUTE_MS)
 
 test('a job that died on the disk ends on the heap, and the other way round', async () => {
@@ -104,6 +102,6 @@ test('a job that died on the disk ends on the heap, and the other way round', as
     const ended = await live(home, { backend: second })
     expect(ended.exitCode, ended.output).toBe(0)
     expect(ended.restored).toBeGreaterThanOrEqual(2)
-    expect({ parts: linesIn(join(home, 'out', 'parts')), running: linesIn(join(home, 'out', 'running')) }).toEqual(expected())
+    expect({ parts: committedLines(join(home, 'out', 'parts')), running: committedLines(join(home, 'out', 'running')) }).toEqual(expected())
   }
 }, 2 * MINUTE_MS)

@@ -3,12 +3,13 @@
  *
  * Real processes of the built engine, since a worker is started from a file of it.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { build } from '../../../../scripts/build.mjs'
 import { CLI, ROOT, runCommand } from '../../../../scripts/lib/workspace.mjs'
+import { committedLines } from '../host/kit.ts'
 
 const MINUTE_MS = 60_000
 const JOB = join(ROOT, 'packages/tidemark/test/fixtures/regional-job.mjs')
@@ -26,9 +27,6 @@ interface Event {
   readonly error?: { readonly code: string }
 }
 
-const linesIn = (path: string): string[] => readdirSync(path).filter((name) => !name.startsWith('.'))
-  .flatMap((name) => readFileSync(join(path, name), 'utf8').trim().split('\n')).sort()
-
 async function run(name: string, config: Readonly<Record<string, string>>) {
   const home = join(directory, name)
   const out = join(home, 'out')
@@ -44,7 +42,7 @@ async function run(name: string, config: Readonly<Record<string, string>>) {
   const read = readFileSync(settings.journal, 'utf8').trim().split('\n').map(Number)
   return {
     restarts: events.filter(({ kind }) => kind === 'restarting'), read,
-    left: linesIn(join(out, 'left')), right: linesIn(join(out, 'right')),
+    left: committedLines(join(out, 'left')), right: committedLines(join(out, 'right')),
   }
 }
 
