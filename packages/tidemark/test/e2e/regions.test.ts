@@ -55,20 +55,20 @@ const counts = (rows: number, step: number): string[] => Array.from({ length: KE
 const once = (rows: number): number[] => Array.from({ length: rows }, (_, n) => n)
 
 test('a function that throws in one part restarts that part alone, on both threads: the other reads every record once', async () => {
-  const { restarts, read, left, right } = await run('throws', { at: '100 300', leftRows: '20000', rightRows: '600' })
+  const { restarts, read, left, right } = await run('throws', { at: '100 300', leftRows: '60000', rightRows: '600' })
   expect(restarts.map(({ error }) => error?.code)).toEqual(['E061', 'E061'])
   for (const { operators } of restarts) {
     expect(operators).toEqual(expect.arrayContaining(['left', 'left-count', 'left-out']))
     expect(operators?.filter((name) => name.startsWith('right'))).toEqual([])
   }
   expect(read.toSorted((a, b) => a - b)).toEqual(once(600))
-  expect(left).toEqual(counts(20_000, 100))
+  expect(left).toEqual(counts(60_000, 100))
   expect(right).toEqual(counts(600, 1))
 }, MINUTE_MS)
 
 test('a thread that dies takes the part that runs, and not the one that has ended', async () => {
   const { restarts, read, left, right } = await run('dies', {
-    death: 'exit', deaths: '1', at: 'ended', leftRows: '30000', leftRate: '12000', rightRows: '100', rightRate: '100000',
+    death: 'exit', deaths: '1', at: 'ended', leftRows: '30000', leftRate: '5000', rightRows: '100', rightRate: '100000',
   })
   expect(restarts).toMatchObject([{ error: { code: 'E086' }, operators: expect.arrayContaining(['left', 'left-out']) }])
   expect(read.toSorted((a, b) => a - b)).toEqual(once(100))
@@ -78,9 +78,9 @@ test('a thread that dies takes the part that runs, and not the one that has ende
 
 test('a thread that dies while both parts run brings everybody back, and every total is exact', async () => {
   const { restarts, left, right } = await run('both', {
-    death: 'exit', deaths: '2', at: '100 300', leftRows: '20000', rightRows: '600',
+    death: 'exit', deaths: '2', at: '100 300', leftRows: '60000', rightRows: '600',
   })
   expect(restarts.map(({ error }) => error?.code)).toEqual(['E086', 'E086'])
-  expect(left).toEqual(counts(20_000, 100))
+  expect(left).toEqual(counts(60_000, 100))
   expect(right).toEqual(counts(600, 1))
 }, MINUTE_MS)
