@@ -18,13 +18,29 @@ export function addCode(
   const { code: own, add } = aggregate
   if (own === undefined) return otherwise(`${code.bind(add)}(${accumulator}, ${value})`)
   const cells = cellsOf(own.cells, code, accumulator)
-  return cells.before + own.steps.map((step) => stepCode(step, code, cells.name, accumulator, value)).join('; ')
+  return cells.before + stepsCode(own.steps, code, cells, accumulator, value)
 }
 
-interface CellsCode {
+/** Statements that add `value` to cells among others. */
+export const addToCells = (steps: readonly AggregateStep[], code: Code, cells: Cells, value: string): string =>
+  stepsCode(steps, code, cells, cells.name, value)
+
+/** An array of numbers. */
+export interface Cells {
   readonly name: string
+  /** A name for where the first one is; absent: at the beginning. */
+  readonly from?: string
+}
+
+interface CellsCode extends Cells {
   readonly before: string
 }
+
+const cellCode = ({ name, from }: Cells, at: number): string => `${name}[${from === undefined ? '' : `${from} + `}${at}]`
+
+const stepsCode = (
+  steps: readonly AggregateStep[], code: Code, cells: Cells, accumulator: string, value: string,
+): string => steps.map((step) => stepCode(step, code, cells, accumulator, value)).join('; ')
 
 function cellsOf(where: AggregateCode['cells'], code: Code, accumulator: string): CellsCode {
   if (where === 'accumulator') return { name: accumulator, before: '' }
@@ -33,9 +49,9 @@ function cellsOf(where: AggregateCode['cells'], code: Code, accumulator: string)
 }
 
 function stepCode(
-  step: AggregateStep, code: Code, cells: string, accumulator: string, value: string,
+  step: AggregateStep, code: Code, cells: Cells, accumulator: string, value: string,
 ): string {
-  const cell = `${step.kind === 'fold' ? accumulator : cells}[${step.at}]`
+  const cell = step.kind === 'fold' ? `${accumulator}[${step.at}]` : cellCode(cells, step.at)
   if (step.kind === 'count') return `${cell} = ${cell} + 1`
   if (step.kind === 'fold') return `${cell} = ${code.bind(step.add)}(${cell}, ${value})`
   const given = code.local()
@@ -54,13 +70,14 @@ function readCode({ read, column }: Exclude<AggregateStep, { kind: 'count' | 'fo
   return `${value}.raw === undefined ? ${value}[${JSON.stringify(column.name)}] : ${code.bind(column.read)}(${value}.raw.record)`
 }
 
-/** An expression for the row; undefined if its names cannot stand in source. */
+/** An expression for the row; undefined if its names cannot stand in source. An accumulator that is cells among others has no folds. */
 export function rowCode(
-  row: RowCode | undefined, code: Code, names: { key: string; accumulator: string; window?: string },
+  row: RowCode | undefined, code: Code, names: { key: string; accumulator: string | Cells; window?: string },
 ): { readonly before: string; readonly row: string } | undefined {
   if (row === undefined || !canGenerate(row.fields.map(({ name }) => name))) return undefined
   const { key, accumulator, window } = names
-  const cells = cellsOf(row.cells, code, accumulator)
+  const cells = typeof accumulator === 'string' ? cellsOf(row.cells, code, accumulator) : { ...accumulator, before: '' }
+  const whole = typeof accumulator === 'string' ? accumulator : accumulator.name
   const fields = row.keyed ? [`"key": ${key}`] : []
   let { before } = cells
   if (row.dates !== undefined && window !== undefined) {
@@ -69,12 +86,12 @@ export function rowCode(
     fields.push(`"start": ${dates}.start`, `"end": ${dates}.end`)
   }
   const own = row.fields.map((field) =>
-    `${JSON.stringify(field.name)}: ${fieldCode(field, code, cells.name, accumulator)}`)
+    `${JSON.stringify(field.name)}: ${fieldCode(field, code, cells, whole)}`)
   return { before, row: `{ ${[...fields, ...own].join(', ')} }` }
 }
 
-function fieldCode(field: RowField, code: Code, cells: string, accumulator: string): string {
+function fieldCode(field: RowField, code: Code, cells: Cells, accumulator: string): string {
   const { at } = field
   if (field.kind === 'fold') return `${code.bind(field.result)}(${accumulator}[${at}])`
-  return field.kind === 'cell' ? `${cells}[${at}]` : `${cells}[${at}] / ${cells}[${at + 1}]`
+  return field.kind === 'cell' ? cellCode(cells, at) : `${cellCode(cells, at)} / ${cellCode(cells, at + 1)}`
 }

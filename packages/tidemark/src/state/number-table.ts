@@ -12,14 +12,12 @@
  *
  * Source: Knuth, The Art of Computer Programming 3, 6.4 (linear probing, with marks for what was deleted).
  */
+import { numbers, places, tableHash } from './number-memory.ts'
+
 const FIRST_ENTRIES = 16
 /** In the index: nobody was ever here; somebody was. Otherwise a place, counted from 1. */
 const EMPTY = 0
 const GONE = -1
-
-/** Shared memory: large plain buffers in a worker slow down its exchange with others (DESIGN §5.5). */
-const numbers = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(length * 8))
-const places = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(length * 4))
 
 export class NumberTable<V> {
   #keys = numbers(FIRST_ENTRIES)
@@ -31,9 +29,6 @@ export class NumberTable<V> {
   #size = 0
   /** Not EMPTY in the index. */
   #marked = 0
-  /** A number, and its two halves. */
-  readonly #float = new Float64Array(1)
-  readonly #halves = new Uint32Array(this.#float.buffer)
 
   get size(): number {
     return this.#size
@@ -66,7 +61,7 @@ export class NumberTable<V> {
   delete(key: number): boolean {
     const index = this.#index
     const mask = index.length - 1
-    for (let i = this.#hash(key) & mask; index[i] !== EMPTY; i = (i + 1) & mask) {
+    for (let i = tableHash(key) & mask; index[i] !== EMPTY; i = (i + 1) & mask) {
       const place = (index[i] as number) - 1
       if (place < 0 || this.#keys[place] !== key) continue
       index[i] = GONE
@@ -100,7 +95,7 @@ export class NumberTable<V> {
     const index = this.#index
     const keys = this.#keys
     const mask = index.length - 1
-    for (let i = this.#hash(key) & mask; ; i = (i + 1) & mask) {
+    for (let i = tableHash(key) & mask; ; i = (i + 1) & mask) {
       const at = index[i] as number
       if (at > 0 && keys[at - 1] === key) return at - 1
       if (at === EMPTY) return -1
@@ -110,7 +105,7 @@ export class NumberTable<V> {
   #mark(key: number, place: number): void {
     const index = this.#index
     const mask = index.length - 1
-    let i = this.#hash(key) & mask
+    let i = tableHash(key) & mask
     while (index[i] !== EMPTY) i = (i + 1) & mask
     index[i] = place + 1
     this.#marked += 1
@@ -132,13 +127,5 @@ export class NumberTable<V> {
     const grown = numbers(this.#keys.length * 2)
     grown.set(this.#keys)
     this.#keys = grown
-  }
-
-  #hash(key: number): number {
-    this.#float[0] = key
-    const halves = this.#halves
-    let h = Math.imul(halves[0] as number, 0x85ebca6b) ^ Math.imul(halves[1] as number, 0xc2b2ae35)
-    h = Math.imul(h ^ (h >>> 15), 0x9e3779b1)
-    return h ^ (h >>> 13)
   }
 }

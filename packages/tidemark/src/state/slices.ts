@@ -32,6 +32,8 @@ export interface TrackedTable {
   write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot, asks: 'as it is' | 'if alive'): boolean
   /** Lets go of an entry of which nothing is alive. */
   drop(key: Key): void
+  /** Of a key in a list of changes. Absent: the slots of the list are the entries themselves. */
+  slotOf?(key: Key): Slot
   /** Absent: entries have none. */
   namespaceOf?(slot: Slot): unknown
   /** True: the entry had left the table when this epoch was cut, though its mark does not say so. */
@@ -177,11 +179,11 @@ export class Slices implements SnapshotSlices {
       return
     }
     const key = changes.keys[this.#at] as Key
-    const slot = changes.slots[this.#at] as Slot
+    const table = this.#tables[this.#table] as TrackedTable
+    const slot = table.slotOf === undefined ? changes.slots[this.#at] as Slot : table.slotOf(key)
     this.#at += 1
     const epoch = this.#epochs[this.#table] as number
     if (slot.touched === GONE || slot.touched > epoch || slot.touched === -epoch) return
-    const table = this.#tables[this.#table] as TrackedTable
     if (table.hasLeft?.(slot, epoch) === true) return
     table.write(this.#builder(this.#table), key, slot, 'as it is')
     slot.touched = -epoch

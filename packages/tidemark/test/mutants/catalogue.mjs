@@ -494,6 +494,11 @@ export const MUTANTS = [
     by: suite('state/backends-agree.test.ts', 'PK-1 to PK-4'),
   },
   {
+    name: 'row-asked-for-last', class: 'I', bug: 'an increment of accumulators kept as numbers holds under each key what another one has',
+    patches: one('state/slices.ts', 'table.slotOf === undefined ? changes.slots[this.#at] as Slot : table.slotOf(key)', 'changes.slots[this.#at] as Slot'),
+    by: suite('operator/rolling-numbers.test.ts', 'RA-1'),
+  },
+  {
     name: 'removals-after-entries', class: 'I', bug: 'a key that was removed and set again is removed',
     patches: without('state/slices.ts', "    if (this.#removing && this.#work.kind === 'changes') return []\n"),
     by: suite('state/incremental.test.ts', 'SL-3'),

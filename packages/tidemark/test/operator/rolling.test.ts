@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { count, sum } from '../../src/api/aggregates.ts'
+import { combine } from '../../src/api/combine.ts'
 import type { RollingSpec } from '../../src/graph/operator-spec.ts'
 import { createRolling } from '../../src/operator/rolling.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
@@ -11,30 +13,39 @@ import { rigEvent } from '../state/increments-rig.ts'
 import { inLine } from './in-line.ts'
 import { onStore } from './on-store.ts'
 import { rigOf } from './operator-rig.ts'
-import { countAndSum, keyOfRow } from './specs.ts'
+import { countAndSum, keyOfRow, type Row } from './specs.ts'
 import { assertUntilSeen } from '../state/until-seen.ts'
 
 const rolling: RollingSpec = { kind: 'rolling', keyOf: keyOfRow, aggregate: countAndSum, result: (k, v) => [k, v] }
-const forms = [['closures', createRolling], ['code', inLine(createRolling)]] as const
+/** The same, kept as numbers where it is not in a store. */
+const numeric: RollingSpec = {
+  ...rolling, aggregate: combine({ n: count(), total: sum((row: Row) => row[1]) }).aggregate,
+  result: (key, held) => [key, [...(held as number[])]],
+}
+const creators = { closures: createRolling, code: inLine(createRolling) }
+const forms = [
+  ['objects, closures', rolling, creators.closures], ['objects, code', rolling, creators.code],
+  ['numbers, closures', numeric, creators.closures], ['numbers, code', numeric, creators.code],
+] as const
 
 onEveryBackend(() => {
-  test.each(forms)('goes on after every restore and rescale, as %s', (_, create) => {
+  test.each(forms)('goes on after every restore and rescale, as %s', (_, spec, create) => {
     const rows = [['a', 1], ['b', 2], ['a', 3], ['a', 4], ['c', 5], ['b', 1], ['a', 1]] as const
     const outputs = verifyInAllModes({
-      operator: rolling, steps: rows.map((value) => ({ kind: 'send', value, timestamp: 1 })), create: onStore(create),
+      operator: spec, steps: rows.map((value) => ({ kind: 'send', value, timestamp: 1 })), create: onStore(create),
     })
     expect(outputs.map(([o]) => o?.kind === 'record' && o.value)).toEqual(
       [['a', [1, 1]], ['b', [1, 2]], ['a', [2, 4]], ['a', [3, 8]], ['c', [1, 5]], ['b', [2, 3]], ['a', [4, 9]]])
   })
 
-  test.each(forms)('IS-1: checkpoints hold what it held at their cuts, whatever follows, as %s', (_, create) => {
+  test.each(forms)('IS-1: checkpoints hold what it held at their cuts, whatever follows, as %s', (_, spec, create) => {
     const event = fc.oneof(
       { weight: 6, arbitrary: fc.tuple(fc.nat(40).map((n) => `k${n}`), fc.nat(9)) },
       { weight: 2, arbitrary: rigEvent },
     )
     let increments = 0
     const law = fc.property(fc.constantFrom(1, 5), fc.array(event, { minLength: 20, maxLength: 120 }), (sliceEntries, events) => {
-      const { harness, rig } = rigOf(rolling, { sliceEntries, segmentBytes: 1000 }, onStore(create))
+      const { harness, rig } = rigOf(spec, { sliceEntries, segmentBytes: 1000 }, onStore(create))
       for (let i = 0; i < 40; i++) harness.send([`k${i}`, i], 1)
       rig.cut()
       rig.finishWriting()
@@ -51,9 +62,9 @@ onEveryBackend(() => {
     assertUntilSeen(law, runs(40), () => increments > 0)
   })
 
-  test.each(forms)('E072: what cannot be a key is refused, as %s', (_, create) => {
+  test.each(forms)('E072: what cannot be a key is refused, as %s', (_, spec, create) => {
     for (const key of [NaN, null, {}, '\ud800']) {
-      expect(() => new OperatorHarness(rolling, { create: onStore(create) }).send([key, 1], 1))
+      expect(() => new OperatorHarness(spec, { create: onStore(create) }).send([key, 1], 1))
         .toThrow(expect.objectContaining({ code: 'E072' }))
     }
   })
