@@ -2,7 +2,7 @@
  * Measures the engine beside the least that could do the same work.
  *
  *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
- *   npm run bench -- state|tables [--keys N] [--json]
+ *   npm run bench -- state|tables|rolling [--keys N] [--json]
  *   npm run bench -- large [--keys N] [--memory BYTES] [--json]
  *   npm run bench -- recovery|latency|checkpoints|scaling [--pairs N] [--quick] [--json]
  *   npm run bench -- memory|idle [--seconds N] [--quick] [--json]
@@ -26,6 +26,7 @@ import { nexmark, shownNexmark } from './nexmark/run.mjs'
 import { recovery, shownRecovery } from './recovery/run.mjs'
 import { scaling, shownScaling } from './scaling/run.mjs'
 import { largeBench } from './state/large.mjs'
+import { rollingBench, shownRolling } from './state/rolling.mjs'
 import { stateBench } from './state/run.mjs'
 import { shownTables, tablesBench } from './state/tables.mjs'
 
@@ -242,6 +243,7 @@ const ALONE = {
     shown: (result) => JSON.stringify(result, undefined, 2),
   },
   tables: { measure: (values, context) => tablesBench({ ...context, keys: wholeFrom1(values, 'keys') }), shown: shownTables },
+  rolling: { measure: (values, context) => rollingBench({ ...context, keys: wholeFrom1(values, 'keys') }), shown: shownRolling },
   recovery: { measure: ({ quick }, context) => recovery({ ...context, quick }), shown: shownRecovery },
   latency: { measure: ({ quick }, context) => latency({ ...context, quick }), shown: shownLatency },
   checkpoints: { measure: ({ quick }, context) => checkpoints({ ...context, quick }), shown: shownCheckpoints },
