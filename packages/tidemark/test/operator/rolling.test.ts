@@ -62,6 +62,19 @@ onEveryBackend(() => {
     assertUntilSeen(law, runs(40), () => increments > 0)
   })
 
+  test('numbers that were cut on the heap go on here, and those that were cut here go on there, to the last bit', () => {
+    const run = (create: typeof createRolling, restored: readonly Uint8Array[], rows: readonly (readonly [string, number])[]) => {
+      const harness = new OperatorHarness(numeric, { create, ...(restored.length === 0 ? {} : { restored }) })
+      for (const each of rows) harness.send(each, 1)
+      return { values: harness.values(), snapshot: harness.snapshot() }
+    }
+    const first = run(createRolling, [], [['a', 0.1], ['b', -0], ['c', NaN], ['d', Infinity], ['e', 2 ** 40 + 0.5]])
+    const here = run(onStore(createRolling), [first.snapshot], [['a', 0.2], ['d', -1]])
+    expect(here.values).toEqual([['a', [2, 0.1 + 0.2]], ['d', [2, Infinity]]])
+    const there = run(createRolling, [here.snapshot], [['a', 0.3], ['b', -0], ['c', 1], ['e', 1]])
+    expect(there.values).toEqual([['a', [3, 0.1 + 0.2 + 0.3]], ['b', [2, 0]], ['c', [2, NaN]], ['e', [2, 2 ** 40 + 1.5]]])
+  })
+
   test.each(forms)('E072: what cannot be a key is refused, as %s', (_, spec, create) => {
     for (const key of [NaN, null, {}, '\ud800']) {
       expect(() => new OperatorHarness(spec, { create: onStore(create) }).send([key, 1], 1))
