@@ -36,6 +36,12 @@ const ENOSPC = 28
 const LITTLE_ROOM_BYTES = 16 * 2 ** 20
 const ANY_KEY = Uint8Array.of(0)
 
+/**
+ * Pages lie where they were written, not in the order of keys: what the system would read ahead is seldom wanted, and drives out of
+ * its cache what is. A flag that the types of the package do not know.
+ */
+const NO_READ_AHEAD: object = { noReadAhead: true }
+
 /** As bytes, without a cache of its own. */
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
 
@@ -127,7 +133,7 @@ class LmdbStore implements PagedStore {
       for (const file of FILES) rmSync(join(directory, file), { force: true })
       return loaded.open({
         ...BINARY, path: directory, noSubdir: false, noSync: true, noMetaSync: true, maxDbs: MOST_TABLES,
-        maxReaders: MOST_READERS,
+        maxReaders: MOST_READERS, ...NO_READ_AHEAD,
       })
     })
   }
