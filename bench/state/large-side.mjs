@@ -26,7 +26,7 @@ const textOf = (key) => createHash('md5').update(String(key)).digest('hex').repe
 const anywhere = (n) => Number((BigInt(n) * 0x9e3779b97f4a7c15n & 0xffffffffffffffffn) % BigInt(keys))
 
 const large = job('larger-than-memory', {
-  checkpoint: { every: '60s', retain: 1 }, state: { backend: 'lmdb', cache },
+  checkpoint: { every: '60s', retain: 1, timeout: '1h' }, state: { backend: 'lmdb', cache },
 }, (j) => {
   j.from('orders', generator({ record: (n) => ({ key: n < keys ? n : anywhere(n) }), count: Number.MAX_SAFE_INTEGER }), { eventTime: () => 0 })
     .keyBy(({ key }) => key)
