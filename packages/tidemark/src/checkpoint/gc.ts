@@ -21,6 +21,9 @@
  *         it: a start that is under way is over by then, or finds it gone and makes it again (OD-4).
  *   GC-8  State that no manifest names goes from beside a manifest that stays, too: a writer that was succeeded left it
  *         under a number that its successor completed, or the reverse.
+ *   GC-9  A directory in which the last collection of this writer saw nothing but what manifests need is not listed again
+ *         until one of them goes: a chain of increments has dozens of them. What a succeeded writer adds there in between
+ *         goes then, or with the first collection of the next writer.
  *
  * Source: Flink CheckpointsCleaner, subsumption (row A7); F13.
  */
@@ -209,11 +212,19 @@ export function* collectGarbage(
 ): Io<GcReport> {
   const { storage, probe } = ports
   // One listing for both: a file that appears after it is not even considered.
-  const listing = yield* listAll(ports, directory)
+  let listing = yield* listAll(ports, directory, known.settled)
   const facts = yield* readListed(storage, directory, listing, known)
   const asked: Policy = { ...policy, seen: known.startFiles }
   known.startFiles = startFilesIn(directory, listing)
-  const garbage = classify(directory, facts, listing, asked)
+  let garbage = classify(directory, facts, listing, asked)
+  const unread = placesOf(garbage).filter((id) => known.settled.has(id))
+  if (unread.length > 0) {
+    const inside = new Map(listing.inside)
+    for (const id of unread) inside.set(id, yield* namesIn(storage, directory, id))
+    listing = { ...listing, inside }
+    garbage = classify(directory, facts, listing, asked)
+  }
+  known.settled = settledIn(facts, listing, garbage, policy)
   if (!(yield* stillMine(storage, directory, policy.mine))) return { kind: 'fenced', deleted: NOTHING }
   probe('gc.before')
   const highest = garbage.manifests.at(-1)
@@ -272,13 +283,39 @@ function startFilesIn(directory: string, listing: Listing): ReadonlySet<string> 
   ])
 }
 
-export function* listAll({ storage }: Pick<GcPorts, 'storage'>, directory: string): Io<Listing> {
+/** `settled`: what need not be listed (GC-9). */
+export function* listAll(
+  { storage }: Pick<GcPorts, 'storage'>, directory: string, settled: KnownDocuments['settled'] = new Map(),
+): Io<Listing> {
   const checkpoints = (yield* storage.list(checkpointsDirectory(directory))) ?? []
   const inside = new Map<CheckpointId, readonly string[]>()
   for (const name of checkpoints) {
     const id = parseCheckpointDirectory(name)
-    if (id !== undefined) inside.set(id, (yield* storage.list(checkpointDirectory(directory, id))) ?? [])
+    if (id !== undefined) inside.set(id, settled.get(id) ?? (yield* namesIn(storage, directory, id)))
   }
   const root = (yield* storage.list(directory)) ?? []
   return { root, epochs: (yield* storage.list(epochsDirectory(directory))) ?? [], checkpoints, inside }
+}
+
+function* namesIn(storage: Storage, directory: string, id: CheckpointId): Io<readonly string[]> {
+  return (yield* storage.list(checkpointDirectory(directory, id))) ?? []
+}
+
+/** Directories from which something goes. */
+const placesOf = ({ files, directories }: Garbage): readonly CheckpointId[] =>
+  [...new Set([...files.map(({ checkpoint }) => checkpoint), ...directories])]
+
+/** GC-9. While a manifest cannot be read nobody knows what is needed. */
+function settledIn(facts: Facts, { inside }: Listing, garbage: Garbage, { floor }: Policy): KnownDocuments['settled'] {
+  if (facts.manifests.some(({ kind }) => kind === 'damaged')) return new Map()
+  const goes = new Set(garbage.manifests)
+  const inUse = filesInUse(facts, facts.manifests.flatMap((fact) => (fact.kind === 'readable' && goes.has(fact.id) ? [fact.manifest] : [])))
+  const deleted = new Set(garbage.files.map(({ checkpoint, name }) => `${checkpoint}/${name}`))
+  const settled = new Map<CheckpointId, readonly string[]>()
+  for (const [id, names] of inside) {
+    const rest = names.filter((name) => !deleted.has(`${id}/${name}`))
+    const needed = rest.filter((name) => inUse(id, name))
+    if (id < floor && needed.length > 0 && rest.every((name) => name === TRACE_FILE || needed.includes(name))) settled.set(id, rest)
+  }
+  return settled
 }

@@ -101,6 +101,8 @@ export class KnownDocuments {
   readonly manifests = new Map<CheckpointId, Manifest>()
   /** Temporary files of starts that the last collection of this term saw (GC-7). */
   startFiles: ReadonlySet<string> = new Set()
+  /** Names in directories of checkpoints in which the last collection saw nothing but what is needed (GC-9). */
+  settled: ReadonlyMap<CheckpointId, readonly string[]> = new Map()
 
   /** RD-4: what is no longer listed is forgotten, so that a long run keeps no more than its directory. */
   forgetOthers(listed: { readonly starts: readonly Epoch[]; readonly manifests: readonly CheckpointId[] }): void {

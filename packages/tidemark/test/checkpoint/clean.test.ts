@@ -194,6 +194,37 @@ describe('gc', () => {
     expect(left()).toEqual([])
   })
 
+  test('GC-9 a directory of which all is needed is listed once, and again before anything in it goes', () => {
+    const { storage, world } = directory
+    const known = new KnownDocuments()
+    let listed: string[] = []
+    world.disk.onOperation = ({ operation, path }): Fate => {
+      const id = /checkpoints\/(\d+)$/.exec(path)?.[1]
+      if (operation === 'list' && id !== undefined) listed.push(id)
+      return OK
+    }
+    const collect = (retain: number, by = known): string[] => {
+      listed = []
+      run(collectGarbage(ports(storage), DIR, { mine: 1 as never, retain, floor: 7 }, by))
+      return listed
+    }
+    expect(collect(9)).toEqual(['1', '2', '3', '4', '5', '6'])
+    expect(collect(9)).toEqual([])
+    // Somebody who was succeeded wakes, and leaves state beside what is needed and beside what goes next.
+    for (const id of [2, 5]) put(directory, `checkpoints/${id}/e1-9.state`)
+    expect(collect(9)).toEqual([])
+    // 4 and 5 are of no use without each other, and go; of 1, 2 and 3 all is needed by 3.
+    run(setLabel({ storage, salt: 1, pause: function* () {} }, DIR, checkpointId(3), 'keep'))
+    expect(collect(1)).toEqual(['4', '5'])
+    expect(present(storage)).toEqual([3, 6])
+    expect(stateFiles(storage).filter((name) => /^[45]/.test(name))).toEqual([])
+    expect(stateFiles(storage)).toContain('2/e1-9.state')
+    expect(collect(1)).toEqual([])
+    expect(collect(1, new KnownDocuments())).toEqual(['1', '2', '3', '6'])
+    world.disk.onOperation = () => OK
+    expectTidy(storage, 'after the collection of another writer')
+  })
+
   test('OD-4 a start whose temporary files are taken for leftovers makes them again', () => {
     const { world } = directory
     let links = 0

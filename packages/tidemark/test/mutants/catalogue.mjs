@@ -418,6 +418,11 @@ export const MUTANTS = [
     by: enumeration('the commit of 1 part'),
   },
   {
+    name: 'settled-not-read-again', class: 'S', bug: 'what came into a directory after it was listed stays there for good when the rest of it goes',
+    patches: one('checkpoint/gc.ts', '  if (unread.length > 0) {', '  if (unread.length > 99) {'),
+    by: suite('checkpoint/clean.test.ts', 'GC-9'),
+  },
+  {
     name: 'removal-not-synced', class: 'S', bug: 'the files of a collected checkpoint go before the removal of its manifest is durable',
     patches: without('checkpoint/gc.ts', '  if (garbage.manifests.length > 0) yield* storage.syncDirectory(checkpointsDirectory(directory))\n'),
     by: enumeration('collection of two checkpoints'),
