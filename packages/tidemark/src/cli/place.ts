@@ -13,7 +13,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { isReference } from '../checkpoint/references.ts'
 import { E099_NOT_FOUND } from '../host/load/errors.ts'
-import { isRemote, resolvePlace, splitReference } from '../host/places.ts'
+import { splitReference } from '../host/place-reference.ts'
+import { isRemote, resolvePlace } from '../host/places.ts'
 import { E095_COMMAND_LINE } from './errors.ts'
 
 export interface CheckpointPlace {

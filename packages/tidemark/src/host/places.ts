@@ -10,11 +10,10 @@
  *          another machine nobody is met: there the epochs decide alone (EP-1).
  */
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { storageError } from '../base/storage-errors.ts'
-import { isReference } from '../checkpoint/references.ts'
 import { makeDirectoriesSync } from './make-directories.ts'
 import { isS3, normalS3 } from './s3/place.ts'
 
@@ -23,13 +22,6 @@ export const isRemote = isS3
 
 /** Absolute, in the one form that is stored and compared. Throws E190. */
 export const resolvePlace = (given: string): string => (isRemote(given) ? normalS3(given) : resolve(given))
-
-/** Of `DIR` or `DIR#REF`. A directory may have such a name itself. */
-export function splitReference(given: string): { readonly path: string; readonly ref?: string } {
-  const mark = given.lastIndexOf('#')
-  const ref = given.slice(mark + 1)
-  return mark < 1 || !isReference(ref) || existsSync(given) ? { path: given } : { path: given.slice(0, mark), ref }
-}
 
 /** For people: below the working directory without it. */
 export function shownPlace(place: string): string {
