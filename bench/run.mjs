@@ -1,7 +1,7 @@
 /**
  * Measures the engine beside the least that could do the same work.
  *
- *   npm run bench -- [flights|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
+ *   npm run bench -- [flights|words|chain|windows|sessions|joins|cep|operators|timers|metrics|exchange|startup|all] [--json] [--pairs N] [--no-save]
  *   npm run bench -- state|tables|rolling [--keys N] [--json]
  *   npm run bench -- large [--keys N] [--memory BYTES] [--json]
  *   npm run bench -- recovery|latency|checkpoints|scaling [--pairs N] [--quick] [--json]
@@ -32,6 +32,7 @@ import { shownTables, tablesBench } from './state/tables.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HISTORY = fileURLToPath(new URL('./history.jsonl', import.meta.url))
+const WORD_LINES = 1_500_000
 const CHAIN_RECORDS = 8_000_000
 const WINDOW_RECORDS = 4_000_000
 const SESSION_RECORDS = 16_000_000
@@ -45,7 +46,7 @@ const EXCHANGE_RECORDS = { small: 6_000_000, bid: 1_200_000 }
 /** With fewer rounds the quartiles say nothing. */
 const LEAST_ROUNDS = 5
 const DEFAULT_PAIRS = {
-  flights: 7, chain: 9, windows: 7, sessions: 7, joins: 7, cep: 7, timers: 7, metrics: 9, exchange: 7, startup: 11,
+  flights: 7, words: 7, chain: 9, windows: 7, sessions: 7, joins: 7, cep: 7, timers: 7, metrics: 9, exchange: 7, startup: 11,
 }
 /** Names that stand for several. */
 const GROUPS = { operators: ['windows', 'sessions', 'joins', 'cep', 'timers'] }
@@ -97,6 +98,14 @@ async function flights(input, limit, context) {
 const BENCHES = {
   async flights(context) {
     return [...await flights('read', 1.3, context), ...await flights('decoded', 3, context)]
+  },
+  async words(context) {
+    const results = await interleave({
+      ...context('word count'),
+      sides: ['engine', 'loop', 'batches'],
+      run: (name) => runSide(side('words'), [name, String(WORD_LINES)]),
+    })
+    return [compared('words', results, 'loop', 3), compared('words', results, 'batches')]
   },
   async chain(context) {
     const results = await interleave({
