@@ -102,8 +102,9 @@ test.each([['whole', false], ['whole', true], ['wide', true], ['text', true], ['
           if (cutNow) seen.between += 1
         } else if (each.kind === 'step') {
           const more = sides.map(({ slices }) => slices?.advance(each.entries))
-          // Where orders differ, so does which entries changed before their turn.
-          if (kind !== 'any') expect(more[0]).toBe(more[1])
+          // Where orders differ, so does which entries changed before their turn. A Map of objects that had no wide key at the cut
+          // does not come across those that are added meanwhile, which are none of it.
+          if (kind === 'whole' || kind === 'text') expect(more[0]).toBe(more[1])
         } else if (each.kind === 'cut') {
           last += 1
           const onto = a.cut(last)
