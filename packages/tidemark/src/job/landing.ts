@@ -23,6 +23,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
+import { EncodedMap, skipPatch } from '../state/map-patch.ts'
 import { checkKeyBytes, tableNameOf, type PagedBatch, type PagedStore, type PagedTable } from '../state/paged/paged-store.ts'
 import type { PagedStores } from '../state/paged/paged-stores.ts'
 import type { DecodedSegment } from '../state/snapshot-format.ts'
@@ -126,10 +127,14 @@ export class Landing {
       if (!this.#init.isHere(owner)) continue
       const batch = batches.get(owner) ?? []
       batches.set(owner, batch)
-      collect(group, batch, { operator: operator.name, state: state.name })
+      collect(group, batch, this.#table(operator, owner, state), { operator: operator.name, state: state.name })
     }
-    for (const [subtask, batch] of batches) this.#store(operator.name, subtask).table(tableNameOf(state.name)).write(batch)
+    for (const [subtask, batch] of batches) this.#table(operator, subtask, state).write(batch)
     return { ...state, groups: [] }
+  }
+
+  #table({ name }: LogicalOperator, subtask: number, state: KeyedStateSnapshot): PagedTable {
+    return this.#store(name, subtask).table(tableNameOf(state.name))
   }
 
   #subtasksOf({ parallelism }: JobVertex): number[] {
@@ -147,11 +152,28 @@ export class Landing {
   }
 }
 
-/** What was removed comes before what was set, as in a segment. Bytes are not copied: a store does that. */
-function collect({ bytes, removed }: KeyGroupSnapshot, batch: Batch, of: { readonly operator: string; readonly state: string }): void {
+/**
+ * What was removed comes before what was set, as in a segment. Bytes are not copied: a store does that. What `table` has
+ * is what the segments before made of it, for maps that changed in part.
+ */
+function collect(
+  { bytes, removed, patched }: KeyGroupSnapshot, batch: Batch, table: PagedTable,
+  of: { readonly operator: string; readonly state: string },
+): void {
   if (removed !== undefined) {
     for (const reader = new ByteReader(removed.bytes); reader.remaining > 0; skipValue(reader)) {
       batch.push([keyBytes(reader, removed.bytes, of), undefined])
+    }
+  }
+  if (patched !== undefined) {
+    for (const reader = new ByteReader(patched.bytes); reader.remaining > 0;) {
+      const key = keyBytes(reader, patched.bytes, of)
+      skipValue(reader)
+      const from = reader.position
+      skipPatch(reader)
+      const map = new EncodedMap(table.get(key))
+      map.patch(patched.bytes.subarray(from, reader.position))
+      batch.push([key, map.size === 0 ? undefined : map.encode()])
     }
   }
   for (const reader = new ByteReader(bytes); reader.remaining > 0;) {

@@ -39,6 +39,27 @@ export function encodeValue(writer: ByteWriter, value: unknown): void {
   }
 }
 
+/** A Map as `encodeValue` writes it, bit by bit: this, then so many entries. */
+export function encodeMapHead(writer: ByteWriter, entries: number): void {
+  writer.u8(TAG.map)
+  writer.varint(entries)
+}
+
+export function encodeMapEntry(writer: ByteWriter, key: unknown, value: unknown): void {
+  try {
+    write(writer, key, 1)
+    write(writer, value, 1)
+  } catch (error) {
+    throw error instanceof Refusal ? unstorable(new Map([[key, value]])) : error
+  }
+}
+
+/** How many entries follow. Damage: RangeError (VL-4). */
+export function readMapHead(reader: ByteReader): number {
+  if (reader.u8() !== TAG.map) throw new RangeError('a map is expected')
+  return readCount(reader, 2)
+}
+
 export function decodeValue(reader: ByteReader): unknown {
   return read(reader, 0)
 }

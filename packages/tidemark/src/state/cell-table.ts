@@ -14,6 +14,7 @@ import type { Key } from '../graph/key.ts'
 import { ChangeLog, type Changes, type Slot } from './change-log.ts'
 import { KeyMap } from './key-map.ts'
 import type { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import type { PartsToWrite } from './slices.ts'
 
 /** What a table has to know of the cells in it. */
 export interface CellForm<S extends Slot> {
@@ -35,10 +36,21 @@ export interface CellLog<S extends Slot> {
   cut(beforeChange: (key: Key, slot: Slot) => void): Changes
   /** The last cut is written, or given up. */
   written(): void
+  /** Before user code goes through a cell that it may change meanwhile. */
+  settle?(key: Key, slot: S): void
+}
+
+/** What a table on the heap says to it, besides. */
+export interface HeapLog<S extends Slot> extends CellLog<S> {
+  created(key: Key, slot: S): void
+  removed(key: Key, slot: S): void
 }
 
 export interface CellTable<S extends Slot> {
   readonly size: number
+  /** Entries, where cells consist of several that are written one by one; absent: cells. */
+  readonly weight?: number
+  readonly inParts?: PartsToWrite
   readonly log: CellLog<S>
   get(key: Key): S | undefined
   /** A key that is not there. */
@@ -62,14 +74,15 @@ export interface CellTable<S extends Slot> {
 }
 
 export class HeapCells<S extends Slot> extends KeyMap<S> implements CellTable<S> {
-  readonly log = new ChangeLog<S>()
+  readonly log: HeapLog<S>
   readonly #form: CellForm<S>
   /** Where the next `visit` goes on; undefined: at the beginning. */
   #visiting: Iterator<[Key, S]> | undefined
 
-  constructor(form: CellForm<S>, mapLimit?: number) {
+  constructor(form: CellForm<S>, mapLimit?: number, log: HeapLog<S> = new ChangeLog<S>()) {
     super(mapLimit)
     this.#form = form
+    this.log = log
   }
 
   add(key: Key, slot: S): void {

@@ -13,6 +13,7 @@
  * Source: Flink CopyOnWriteStateMap (entry versions); DESIGN §6.
  */
 import type { Key } from '../graph/key.ts'
+import type { EntryChanges } from './map-cell.ts'
 
 /** An entry of a table: the table's own object, with room for a mark. */
 export interface Slot {
@@ -26,6 +27,10 @@ export interface Changes {
   /** The same of what was removed. */
   readonly goneKeys: Key[]
   readonly goneSlots: Slot[]
+  /** In step with `keys`, of a table of maps: what of each changed; undefined: all. */
+  readonly inside?: readonly (EntryChanges | undefined)[]
+  /** As what all this counts; absent: one each. */
+  readonly weight?: number
   /** Perhaps everything changed: it was too much to be noted. */
   readonly all?: boolean
 }
@@ -35,7 +40,8 @@ export const GONE = -(2 ** 30)
 
 export const noChanges = (): Changes => ({ keys: [], slots: [], goneKeys: [], goneSlots: [] })
 
-export const countOf = ({ keys, goneKeys, all }: Changes): number => all === true ? Infinity : keys.length + goneKeys.length
+export const countOf = ({ keys, goneKeys, all, weight = keys.length + goneKeys.length }: Changes): number =>
+  all === true ? Infinity : weight
 
 export function joinChanges(parts: readonly Changes[]): Changes {
   const [only] = parts
@@ -44,6 +50,8 @@ export function joinChanges(parts: readonly Changes[]): Changes {
     keys: parts.flatMap(({ keys }) => keys), slots: parts.flatMap(({ slots }) => slots),
     goneKeys: parts.flatMap(({ goneKeys }) => goneKeys), goneSlots: parts.flatMap(({ goneSlots }) => goneSlots),
     all: parts.some(({ all }) => all === true),
+    ...(parts.some(({ inside }) => inside !== undefined) ? { inside: parts.flatMap(({ inside = [] }) => inside) } : {}),
+    weight: parts.reduce((sum, part) => sum + countOf(part), 0),
   }
 }
 

@@ -15,7 +15,7 @@ import { murmur3 } from '../base/hash.ts'
 import type { Key } from '../graph/key.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
 import { encodeKey, keyGroupOf } from '../record/key-codec.ts'
-import { encodeValue } from '../record/value-codec.ts'
+import { encodeMapHead, encodeValue } from '../record/value-codec.ts'
 import type { Extent, KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
 
 export interface KeyedSnapshotInit {
@@ -35,6 +35,8 @@ interface Group {
   readonly ends: number[]
   /** Key and namespace of what went. */
   removed: { readonly writer: ByteWriter; entries: number } | undefined
+  /** The same of maps that changed in part, each with its patch (map-patch.ts). */
+  patched: { readonly writer: ByteWriter; entries: number } | undefined
 }
 
 const FIRST_BUFFER_BYTES = 512
@@ -80,6 +82,31 @@ export class KeyedSnapshotBuilder {
     this.#bytes += writer.length - before
   }
 
+  /** A Map of which so many entries are encoded already (`encodeMapEntry`). */
+  putMap(key: Key, namespace: unknown, entries: number, encoded: Uint8Array): void {
+    const { writer, ends } = this.#group(keyGroupOf(key, this.#init.maxParallelism))
+    const before = writer.length
+    encodeKey(writer, key)
+    encodeValue(writer, namespace)
+    encodeMapHead(writer, entries)
+    writer.raw(encoded)
+    ends.push(writer.length)
+    this.#bytes += writer.length - before
+  }
+
+  /** Of changes: what changed in a map that is not put or removed (map-patch.ts). */
+  patch(key: Key, namespace: unknown, encoded: Uint8Array): void {
+    const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))
+    group.patched ??= { writer: new ByteWriter(64), entries: 0 }
+    const { writer } = group.patched
+    const before = writer.length
+    encodeKey(writer, key)
+    encodeValue(writer, namespace)
+    writer.raw(encoded)
+    group.patched.entries += 1
+    this.#bytes += writer.length - before
+  }
+
   /** Of changes: there is no such entry any more. One that is put in the same builder is there all the same. */
   remove(key: Key, namespace: unknown): void {
     const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))
@@ -98,7 +125,9 @@ export class KeyedSnapshotBuilder {
     const extent = this.#extent
     const groups: KeyGroupSnapshot[] = []
     this.#groups.forEach((group, index) => {
-      if (group === undefined || (group.ends.length === 0 && group.removed === undefined)) return
+      if (group === undefined) return
+      const { removed, patched } = group
+      if (group.ends.length === 0 && removed === undefined && patched === undefined) return
       const bytes = group.writer.toBytes()
       let digest = 0
       let from = 0
@@ -106,10 +135,11 @@ export class KeyedSnapshotBuilder {
         digest = (digest + murmur3(bytes, end - from, 0, from)) >>> 0
         from = end
       }
-      const { entries = 0, writer } = group.removed ?? {}
+      const gone = { entries: removed?.entries ?? 0, bytes: removed?.writer.toBytes() ?? NO_BYTES }
       groups.push({
         group: index, entries: group.ends.length, digest, bytes,
-        ...(extent === 'changes' ? { removed: { entries, bytes: writer?.toBytes() ?? NO_BYTES } } : {}),
+        ...(extent === 'changes' ? { removed: gone } : {}),
+        ...(patched === undefined ? {} : { patched: { entries: patched.entries, bytes: patched.writer.toBytes() } }),
       })
     })
     return {
@@ -130,13 +160,14 @@ export class KeyedSnapshotBuilder {
       group.writer.reset()
       group.ends.length = 0
       group.removed = undefined
+      group.patched = undefined
     }
   }
 
   #group(index: number): Group {
     const known = this.#groups[index]
     if (known !== undefined) return known
-    const fresh = { writer: new ByteWriter(FIRST_BUFFER_BYTES), ends: [], removed: undefined }
+    const fresh = { writer: new ByteWriter(FIRST_BUFFER_BYTES), ends: [], removed: undefined, patched: undefined }
     this.#groups[index] = fresh
     return fresh
   }

@@ -1,5 +1,5 @@
 /** List state: one array a key. */
-import type { Stamped } from './expiry.ts'
+import { restampAll, type Stamped } from './expiry.ts'
 import type { ListState } from './handles.ts'
 import { StateCells, type StampedBy } from './state-cells.ts'
 
@@ -49,8 +49,8 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
     return cell.findLastIndex((item) => this.alive(item)) >= 0
   }
 
-  protected override stamps(cell: unknown[]): Iterable<Stamped> {
-    return cell as Stamped[]
+  protected override restamp(cell: unknown[], at: number, wants: (stamped: Stamped) => boolean, before: () => void): void {
+    restampAll(cell as Stamped[], at, wants, before)
   }
 
   protected override dumpAll(cell: unknown[]): unknown {

@@ -2,18 +2,22 @@
 import type { Key } from '../graph/key.ts'
 import type { MapStateSpec } from '../graph/state-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
-import type { Stamped } from './expiry.ts'
+import { Stamped } from './expiry.ts'
 import type { MapState } from './handles.ts'
+import { EntryTally, MapCell, type Entries } from './map-cell.ts'
+import { HeapMaps } from './map-table.ts'
 import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
-type Entries = Map<Key, unknown>
-
-export class MapCells extends StateCells<Entries> implements MapState<Key, unknown> {
+export class MapCells extends StateCells<MapCell> implements MapState<Key, unknown> {
   readonly #keySchema: MapStateSpec['keySchema']
+  readonly #tally: EntryTally
 
   constructor(name: string, spec: MapStateSpec, context: StateContext) {
-    super(name, spec, context)
+    const tally = new EntryTally()
+    super(name, spec, context, (form, item, { mapLimit, copiedEntries: copied }) =>
+      new HeapMaps({ form, item, tally, mapLimit, copied }))
     this.#keySchema = spec.keySchema
+    this.#tally = tally
   }
 
   get size(): number {
@@ -24,7 +28,7 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     const wrapped = this.cell()?.get(key)
     if (wrapped === undefined || !this.stamped) return wrapped
     if (!this.alive(wrapped)) return undefined
-    this.wasRead(wrapped)
+    this.#wasRead(key, wrapped)
     return this.unwrap(wrapped)
   }
 
@@ -34,7 +38,9 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     const admitted = this.admit(value)
     const entries = this.writable()
     if (entries === undefined) {
-      this.setCell(new Map([[admittedKey, this.wrap(admitted)]]))
+      const fresh = new MapCell(this.#tally)
+      fresh.set(admittedKey, this.wrap(admitted))
+      this.setCell(fresh)
       return
     }
     if (!this.stamped) {
@@ -50,26 +56,26 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
 
   has(key: Key): boolean {
     const visible = this.#isVisible(key)
-    if (visible && this.stamped) this.wasRead(this.cell()?.get(key))
+    if (visible && this.stamped) this.#wasRead(key, this.cell()?.get(key))
     return visible
   }
 
   delete(key: Key): boolean {
     const visible = this.#isVisible(key)
     if (this.cell()?.has(key) !== true) return false
-    const entries = this.writable() as Entries
+    const entries = this.writable() as MapCell
     entries.delete(key)
     if (entries.size === 0) this.clear()
     return visible
   }
 
   entries(): Iterable<[Key, unknown]> {
-    const entries = this.#live()
-    return this.stamped ? this.#unwrapped(this.#read(entries)) : (entries ?? new Map<Key, unknown>())
+    const entries = this.#settled()
+    return this.stamped ? this.#unwrapped(this.#read(entries)) : (entries?.entries() ?? [])
   }
 
   keys(): Iterable<Key> {
-    const entries = this.#live()
+    const entries = this.#settled()
     return (this.stamped ? this.#read(entries) : entries)?.keys() ?? []
   }
 
@@ -81,30 +87,33 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     return this.entries()[Symbol.iterator]()
   }
 
-  protected override dump(cell: Entries): unknown {
-    if (!this.stamped) return cell
+  protected override dump(cell: MapCell): unknown {
+    if (!this.stamped) return cell.asMap()
     const stored: Entries = new Map()
-    for (const [key, wrapped] of cell) if (this.aliveAtCut(wrapped)) stored.set(key, this.dumpOne(wrapped))
+    for (const [key, wrapped] of cell.entries()) if (this.aliveAtCut(wrapped)) stored.set(key, this.dumpOne(wrapped))
     return stored.size === 0 ? undefined : stored
   }
 
-  protected override hasLive(cell: Entries): boolean {
-    for (const wrapped of cell.values()) if (this.alive(wrapped)) return true
+  protected override hasLive(cell: MapCell): boolean {
+    for (const [, wrapped] of cell.entries()) if (this.alive(wrapped)) return true
     return false
   }
 
-  protected override stamps(cell: Entries): Iterable<Stamped> {
-    return cell.values() as Iterable<Stamped>
+  /** An entry that is held as it was must stay as it was, so another one takes its place. */
+  protected override restamp(cell: MapCell, at: number, wants: (stamped: Stamped) => boolean, before: () => void): void {
+    const wanted = [...cell.entries()].filter(([, wrapped]) => wants(wrapped as Stamped))
+    if (wanted.length > 0) before()
+    for (const [key, wrapped] of wanted) cell.set(key, new Stamped(at, this.unwrap(wrapped)))
   }
 
-  protected override dumpAll(cell: Entries): unknown {
-    return this.stamped ? new Map([...cell].map(([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell
+  protected override dumpAll(cell: MapCell): unknown {
+    return this.stamped ? new Map(Array.from(cell.entries(), ([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell.asMap()
   }
 
-  protected override load(stored: unknown, stampedBy: StampedBy): Entries {
+  protected override load(stored: unknown, stampedBy: StampedBy): MapCell {
     const entries: Entries = new Map()
     for (const [key, item] of stored as Entries) entries.set(key, this.loadOne(item, stampedBy))
-    return entries
+    return new MapCell(this.#tally, entries)
   }
 
   #isVisible(key: Key): boolean {
@@ -112,26 +121,42 @@ export class MapCells extends StateCells<Entries> implements MapState<Key, unkno
     return entries !== undefined && entries.has(key) && this.alive(entries.get(key))
   }
 
-  #read(entries: Entries | undefined): Entries | undefined {
-    if (entries !== undefined) for (const wrapped of entries.values()) this.wasRead(wrapped)
+  #wasRead(key: Key, wrapped: unknown): void {
+    const at = this.renewed(wrapped)
+    if (at !== undefined) this.writable()?.set(key, new Stamped(at, this.unwrap(wrapped)))
+  }
+
+  #read(entries: MapCell | undefined): MapCell | undefined {
+    if (entries !== undefined) for (const [key, wrapped] of entries.entries()) this.#wasRead(key, wrapped)
     return entries
   }
 
-  #live(): Entries | undefined {
+  /** To be gone through by who may change it meanwhile. */
+  #settled(): MapCell | undefined {
+    this.settled()
+    return this.#live()
+  }
+
+  #live(): MapCell | undefined {
     const entries = this.cell()
     if (entries === undefined || !this.stamped) return entries
-    if ([...entries.values()].every((wrapped) => this.alive(wrapped))) return entries
-    this.#dropExpired(this.writable() as Entries)
+    if (this.#allAlive(entries)) return entries
+    this.#dropExpired(this.writable() as MapCell)
     if (entries.size > 0) return entries
     this.clear()
     return undefined
   }
 
-  #dropExpired(entries: Entries): void {
-    for (const [key, wrapped] of entries) if (!this.alive(wrapped)) entries.delete(key)
+  #allAlive(entries: MapCell): boolean {
+    for (const [, wrapped] of entries.entries()) if (!this.alive(wrapped)) return false
+    return true
   }
 
-  * #unwrapped(entries: Entries | undefined): Generator<[Key, unknown], void, undefined> {
-    if (entries !== undefined) for (const [key, wrapped] of entries) yield [key, this.unwrap(wrapped)]
+  #dropExpired(entries: MapCell): void {
+    for (const [key, wrapped] of entries.entries()) if (!this.alive(wrapped)) entries.delete(key)
+  }
+
+  * #unwrapped(entries: MapCell | undefined): Generator<[Key, unknown], void, undefined> {
+    if (entries !== undefined) for (const [key, wrapped] of entries.entries()) yield [key, this.unwrap(wrapped)]
   }
 }

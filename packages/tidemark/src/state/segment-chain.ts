@@ -7,6 +7,7 @@
  *
  *   XM-1  What counts of a keyed state begins with its last 'whole' part. A later entry replaces an earlier one
  *         of the same key and namespace, in its place; one that was removed and set again comes last.
+ *         What changed in a map is applied to it there; a map of which nothing is left goes.
  *   XM-2  List states are those of the last segment: each checkpoint writes them anew.
  *   XM-3  A chain that begins with changes, or whose parts disagree, is refused as damage (E057).
  *
@@ -17,6 +18,7 @@ import { murmur3 } from '../base/hash.ts'
 import { decodeKey } from '../record/key-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
+import { EncodedMap, skipPatch, textOf } from './map-patch.ts'
 import type { DecodedSegment } from './snapshot-format.ts'
 import { stampsOf, type KeyedStateSnapshot, type KeyGroupSnapshot } from './snapshot.ts'
 
@@ -70,7 +72,8 @@ export function mergeParts(parts: readonly KeyedStateSnapshot[]): KeyedStateSnap
 
 function mergeGroup(parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   const { group } = parts[0] as KeyGroupSnapshot
-  return parts.some(({ removed }) => removed !== undefined) ? folded(group, parts) : joined(group, parts)
+  const changes = parts.some(({ removed, patched }) => removed !== undefined || patched !== undefined)
+  return changes ? folded(group, parts) : joined(group, parts)
 }
 
 /** Parts have no key in common, so that their digests add up. */
@@ -89,33 +92,61 @@ function joined(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
   return { group, entries, digest, bytes }
 }
 
-interface Place { readonly bytes: Uint8Array; readonly from: number; readonly end: number }
+/** `value`: where it begins. */
+interface Place { readonly bytes: Uint8Array; readonly from: number; readonly value: number; readonly end: number }
+
+/** A map with what changed in it; `id`: key and namespace. */
+interface Changed { readonly id: Uint8Array; readonly map: EncodedMap }
 
 function folded(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   // A Map keeps the place of what is replaced, and puts last what was deleted before (XM-1).
-  const live = new Map<string, Place>()
-  for (const { bytes, removed } of parts) {
+  const live = new Map<string, Place | Changed>()
+  for (const { bytes, removed, patched } of parts) {
     if (removed !== undefined) {
       const gone = new ByteReader(removed.bytes)
       while (gone.remaining > 0) live.delete(readId(gone, removed.bytes))
     }
+    if (patched !== undefined) patch(live, patched.bytes)
     const reader = new ByteReader(bytes)
     while (reader.remaining > 0) {
       const from = reader.position
       const id = readId(reader, bytes)
+      const value = reader.position
       skipValue(reader)
-      live.set(id, { bytes, from, end: reader.position })
+      live.set(id, { bytes, from, value, end: reader.position })
     }
   }
-  let length = 0
-  for (const { from, end } of live.values()) length += end - from
-  const writer = new ByteWriter(length)
+  const places = Array.from(live.values(), (each) => ('map' in each ? written(each) : each))
+  const writer = new ByteWriter(places.reduce((sum, { from, end }) => sum + end - from, 0))
   let digest = 0
-  for (const { bytes, from, end } of live.values()) {
+  for (const { bytes, from, end } of places) {
     digest = (digest + murmur3(bytes, end - from, 0, from)) >>> 0
     writer.raw(bytes.subarray(from, end))
   }
   return { group, entries: live.size, digest, bytes: writer.peek() }
+}
+
+function patch(live: Map<string, Place | Changed>, patches: Uint8Array): void {
+  for (const reader = new ByteReader(patches); reader.remaining > 0;) {
+    const from = reader.position
+    const id = readId(reader, patches)
+    const value = reader.position
+    skipPatch(reader)
+    const before = live.get(id)
+    const changed = before !== undefined && 'map' in before ? before : {
+      id: patches.subarray(from, value), map: new EncodedMap(before?.bytes.subarray(before.value, before.end)),
+    }
+    changed.map.patch(patches.subarray(value, reader.position))
+    if (changed.map.size > 0) live.set(id, changed)
+    else live.delete(id)
+  }
+}
+
+function written({ id, map }: Changed): Pick<Place, 'bytes' | 'from' | 'end'> {
+  const writer = new ByteWriter()
+  writer.raw(id)
+  writer.raw(map.encode())
+  return { bytes: writer.peek(), from: 0, end: writer.length }
 }
 
 /** Key and namespace, whose bytes are the same for the same. */
@@ -123,9 +154,7 @@ function readId(reader: ByteReader, bytes: Uint8Array): string {
   const from = reader.position
   decodeKey(reader)
   skipValue(reader)
-  let id = ''
-  for (let i = from; i < reader.position; i++) id += String.fromCharCode(bytes[i] as number)
-  return id
+  return textOf(bytes, from, reader.position)
 }
 
 function damaged(segment: DecodedSegment, what: string): Error {

@@ -9,8 +9,8 @@
  *   SL-3  What was removed is given before, or with, the first entry: a key that was removed and set again
  *         before the cut is set.
  *   SL-4  Of a base every table is told once as 'whole', also an empty one, then as 'more'.
+ *   SL-5  A table that says `inParts` remembers itself how its entries were, and gives parts of them, a few in one visit.
  */
-import type { CheckpointId } from '../base/ids.ts'
 import type { Key } from '../graph/key.ts'
 import { GONE, type ChangeLog, type Changes, type Slot } from './change-log.ts'
 import type { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
@@ -38,6 +38,16 @@ export interface TrackedTable {
   namespaceOf?(slot: Slot): unknown
   /** True: the entry had left the table when this epoch was cut, though its mark does not say so. */
   hasLeft?(slot: Slot, epoch: number): boolean
+  /** Absent: each entry is written at once. */
+  readonly inParts?: PartsToWrite | undefined
+}
+
+/** A table of entries that may be large themselves (SL-5). Each step encodes a little. */
+export interface PartsToWrite {
+  /** What there was at the cut; `drop` is told of what nothing was alive of, and nobody touched since. */
+  everything(builder: () => KeyedSnapshotBuilder, drop: (key: Key) => void): Iterator<void>
+  /** `merged`: the changes reach back behind the last cut. Called at the cut. */
+  changes(of: Changes, merged: boolean, builder: () => KeyedSnapshotBuilder): Iterator<void>
 }
 
 /** All there is, at once, without being a cut: nothing is marked, and no list of changes is taken. */
@@ -75,6 +85,8 @@ export class Slices implements SnapshotSlices {
   #removing = true
   #at = 0
   #iterators: readonly Iterator<readonly [Key, Slot]>[] = []
+  /** Of tables that write themselves. */
+  #steps: readonly (Iterator<void> | undefined)[] = []
   #done = false
   #error: { readonly thrown: unknown } | undefined
 
@@ -90,13 +102,15 @@ export class Slices implements SnapshotSlices {
 
   ofEverything(): this {
     this.#iterators = this.#tables.map((table) => table.slots('of the cut'))
+    this.#steps = this.#tables.map((table, i) => table.inParts?.everything(() => this.#builder(i), (key) => table.drop(key)))
     return this
   }
 
   /** `merged`: the changes reach back behind the last cut. */
-  ofChanges(of: readonly Changes[], onto: { readonly checkpoint: CheckpointId; readonly increments: number }, merged: boolean): this {
+  ofChanges(of: readonly Changes[], onto: Exclude<SnapshotSlices['onto'], undefined>, merged: boolean): this {
     this.#work = { kind: 'changes', of }
     this.#takesOlder = merged
+    this.#steps = this.#tables.map(({ inParts }, i) => inParts?.changes(of[i] as Changes, merged, () => this.#builder(i)))
     this.onto = onto
     return this
   }
@@ -138,6 +152,11 @@ export class Slices implements SnapshotSlices {
       this.#finish()
       return
     }
+    const steps = this.#steps[this.#table]
+    if (steps !== undefined) {
+      if (steps.next().done === true) this.#table += 1
+      return
+    }
     const next = this.#iterators[this.#table]?.next()
     if (next === undefined || next.done === true) {
       this.#table += 1
@@ -173,11 +192,13 @@ export class Slices implements SnapshotSlices {
       this.#finish()
       return
     }
-    if (this.#at === changes.keys.length) {
+    const steps = this.#steps[this.#table]
+    if (steps === undefined ? this.#at === changes.keys.length : steps.next().done === true) {
       this.#table += 1
       this.#at = 0
       return
     }
+    if (steps !== undefined) return
     const key = changes.keys[this.#at] as Key
     const table = this.#tables[this.#table] as TrackedTable
     const slot = table.slotOf === undefined ? changes.slots[this.#at] as Slot : table.slotOf(key)

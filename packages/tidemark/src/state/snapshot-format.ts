@@ -7,10 +7,13 @@
  *     u8 extent (from format 2 on): 0 whole, 1 more, 2 changes
  *     varint groups, each: varint group, varint entries, u32 digest, varint bytes, the entries
  *       of changes: varint removed, varint bytes, what was removed
+ *         (from format 3 on) varint patched, varint bytes, the patches
  *   varint list states, each: string name, codec, redistribute  varint items  varint bytes, the items
  *
  * An entry is key, namespace, value (record/key-codec.ts, record/value-codec.ts); what was removed is key and
- * namespace; an item is a value. Several segments of one operator and subtask are a chain (segment-chain.ts).
+ * namespace; a patch is key, namespace, and what changed in the map there (map-patch.ts): varint removed, their keys as
+ * values, a Map of what was set; an item is a value. Several segments of one operator and subtask are a chain
+ * (segment-chain.ts).
  * Called by the subtask's snapshot writer and by restore, `tidemark checkpoint` and exports. The
  * checksum over the whole segment is the caller's; decoding checks counts and digests all the same,
  * since they catch a writer that was wrong.
@@ -28,12 +31,13 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
+import { skipPatch } from './map-patch.ts'
 import { EXTENTS, REDISTRIBUTES, stampsOf } from './snapshot.ts'
 import type {
   Extent, KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
 } from './snapshot.ts'
 
-export const SEGMENT_FORMAT = 2
+export const SEGMENT_FORMAT = 3
 const MAGIC = [0x54, 0x4d, 0x53, 0x31] // "TMS1"
 const PLAIN_CODEC = 'value/1'
 const STAMPED_CODEC = 'stamped-value/1'
@@ -91,7 +95,9 @@ const GROUP_HEAD_BYTES = 16
 function bytesOf({ keyed }: SegmentInput['snapshot']): number {
   let bytes = 0
   for (const { groups } of keyed) {
-    for (const group of groups) bytes += GROUP_HEAD_BYTES + group.bytes.length + (group.removed?.bytes.length ?? 0)
+    for (const { bytes: entries, removed, patched } of groups) {
+      bytes += GROUP_HEAD_BYTES + entries.length + (removed?.bytes.length ?? 0) + (patched?.bytes.length ?? 0)
+    }
   }
   return bytes
 }
@@ -115,10 +121,13 @@ function writeKeyed(writer: ByteWriter, state: KeyedStateSnapshot): StateSummary
     entries += group.entries
     bytes += group.bytes.length
     if (extent !== 'changes') continue
-    const removed = group.removed ?? NOTHING_REMOVED
-    writer.varint(removed.entries)
-    writer.blob(removed.bytes)
-    bytes += removed.bytes.length
+    const { removed = NOTHING, patched = NOTHING } = group
+    for (const part of [removed, patched]) {
+      writer.varint(part.entries)
+      writer.blob(part.bytes)
+      bytes += part.bytes.length
+    }
+    entries += patched.entries
   }
   return { name: state.name, kind: state.kind, entries, bytes }
 }
@@ -128,7 +137,7 @@ function codecOf(state: KeyedStateSnapshot): string {
   return clock === undefined ? PLAIN_CODEC : clock === 'event' ? EVENT_STAMPED_CODEC : STAMPED_CODEC
 }
 
-const NOTHING_REMOVED = { entries: 0, bytes: new Uint8Array() }
+const NOTHING = { entries: 0, bytes: new Uint8Array() }
 
 const LIST_KINDS: Readonly<Record<Redistribute, string>> = {
   split: 'operator-list', union: 'operator-union-list', broadcast: 'operator-broadcast-list', 'in-flight': 'in-flight',
@@ -209,14 +218,16 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
   const groups: KeyGroupSnapshot[] = []
   let last = -1
   for (let left = reader.varint(); left > 0; left--) {
-    const group = {
+    const group: KeyGroupSnapshot = {
       group: reader.varint(), entries: reader.varint(), digest: reader.u32(), bytes: reader.blob(),
       ...(extent === 'changes' ? { removed: { entries: reader.varint(), bytes: reader.blob() } } : {}),
+      ...(extent === 'changes' && format >= 3 ? readPatched(reader) : {}),
     }
     if (group.group <= last) throw new RangeError(`the key groups of "${name}" are out of order`)
     if (owned === undefined || group.group < owned.start || group.group > owned.end) {
       throw new RangeError(`key group ${group.group} of "${name}" does not belong to this subtask`)
     }
+    if (group.patched !== undefined && kind !== 'map') throw new RangeError(`"${name}" changes as a map, and is none`)
     last = group.group
     verifyGroup(name, group)
     groups.push(group)
@@ -228,6 +239,11 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
     ...(codec === EVENT_STAMPED_CODEC ? { clock: 'event' } : {}),
     ...(extent === 'whole' ? {} : { extent }),
   }
+}
+
+function readPatched(reader: ByteReader): Pick<KeyGroupSnapshot, 'patched'> {
+  const patched = { entries: reader.varint(), bytes: reader.blob() }
+  return patched.entries === 0 && patched.bytes.length === 0 ? {} : { patched }
 }
 
 function extentOf(state: string, code: number): Extent {
@@ -255,16 +271,19 @@ function verifyGroup(state: string, group: KeyGroupSnapshot): void {
   if (digest !== group.digest) {
     throw new RangeError(`the digest of key group ${group.group} of "${state}" does not match`)
   }
-  const { removed } = group
-  if (removed === undefined) return
-  let gone = 0
-  for (const rest = new ByteReader(removed.bytes); rest.remaining > 0; gone++) {
-    decodeKey(rest)
-    skipValue(rest)
+  verifyChanges(`key group ${group.group} of "${state}" lacks`, group.removed, () => {})
+  verifyChanges(`key group ${group.group} of "${state}" changes`, group.patched, skipPatch)
+}
+
+function verifyChanges(what: string, changes: KeyGroupSnapshot['removed'], skipRest: (reader: ByteReader) => void): void {
+  if (changes === undefined) return
+  let entries = 0
+  for (const reader = new ByteReader(changes.bytes); reader.remaining > 0; entries++) {
+    decodeKey(reader)
+    skipValue(reader)
+    skipRest(reader)
   }
-  if (gone !== removed.entries) {
-    throw new RangeError(`key group ${group.group} of "${state}" lacks ${gone} entries, not ${removed.entries}`)
-  }
+  if (entries !== changes.entries) throw new RangeError(`${what} ${entries} entries, not ${changes.entries}`)
 }
 
 function readList(reader: ByteReader): ListStateSnapshot {

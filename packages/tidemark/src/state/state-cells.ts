@@ -29,9 +29,10 @@ import type { Slot } from './change-log.ts'
 import { E062_NO_CURRENT_KEY } from './errors.ts'
 import { Expiry, type EventClock, type Stamped } from './expiry.ts'
 import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import type { ItemForm } from './map-table.ts'
 import { PagedCells } from './paged/paged-cells.ts'
 import type { PagedStore } from './paged/paged-store.ts'
-import type { TrackedTable } from './slices.ts'
+import type { PartsToWrite, TrackedTable } from './slices.ts'
 import type { Extent } from './snapshot.ts'
 
 const MOST_ROUNDS = 16
@@ -54,9 +55,11 @@ export interface StateContext {
   readonly mapLimit: number | undefined
   /** For PagedCells; undefined outside tests. */
   readonly dirtyLimit: number | undefined
+  /** For MapLog; undefined outside tests. */
+  readonly copiedEntries: number | undefined
 }
 
-class CellSlot<C> implements Slot {
+export class CellSlot<C> implements Slot {
   touched = 0
   cell: C
 
@@ -64,6 +67,9 @@ class CellSlot<C> implements Slot {
     this.cell = cell
   }
 }
+
+/** What keeps the cells of a state on the heap; `item`: of what a cell consists of. */
+export type HeapOf<C> = (form: CellForm<CellSlot<C>>, item: ItemForm, context: StateContext) => CellTable<CellSlot<C>>
 
 /** By what clock stored values are stamped; undefined: they are not. 'here': by this state, in this attempt. */
 export type StampedBy = TimeDomain | 'here' | undefined
@@ -83,7 +89,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   /** Of the clock of the TTL (TC-1). */
   #cutAt = 0
 
-  constructor(name: string, spec: StateSpec, context: StateContext) {
+  constructor(name: string, spec: StateSpec, context: StateContext, heapOf?: HeapOf<C>) {
     this.name = name
     this.spec = spec
     this.#context = context
@@ -91,7 +97,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     const { pagedStore: store, operator, mapLimit, dirtyLimit } = context
     const form = this.#form()
     this.#paged = store === undefined ? undefined : new PagedCells({ store, operator, state: name, form, dirtyLimit })
-    this.#cells = this.#paged ?? new HeapCells(form, mapLimit)
+    this.#cells = this.#paged ?? heapOf?.(form, this.#item(), context) ?? new HeapCells(form, mapLimit)
     this.log = this.#cells.log
   }
 
@@ -99,9 +105,13 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return this.#expiry !== undefined
   }
 
-  /** Cells, also those of which nothing is alive any more. */
+  /** Cells, of maps their entries, also those of which nothing is alive any more. */
   get count(): number {
-    return this.#cells.size
+    return this.#cells.weight ?? this.#cells.size
+  }
+
+  get inParts(): PartsToWrite | undefined {
+    return this.#cells.inParts
   }
 
   clear(): void {
@@ -146,8 +156,8 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
   /** Something of it is alive now. */
   protected abstract hasLive(cell: C): boolean
 
-  /** The values in a cell of a state with a TTL. */
-  protected abstract stamps(cell: C): Iterable<Stamped>
+  /** A state with a TTL: gives `at` to those values in a cell that `wants`; `before` is to be called before any changes. */
+  protected abstract restamp(cell: C, at: number, wants: (stamped: Stamped) => boolean, before: () => void): void
 
   /** The same, with what has expired. */
   protected abstract dumpAll(cell: C): unknown
@@ -210,6 +220,14 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     if (slot === undefined) return undefined
     if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
     return slot.cell
+  }
+
+  /** The same to be gone through by user code, which may change it meanwhile. */
+  protected settled(): C | undefined {
+    const key = this.#key()
+    const slot = this.#slotOf(key)
+    if (slot !== undefined) this.log.settle?.(key, slot)
+    return slot?.cell
   }
 
   protected setCell(cell: C): void {
@@ -275,11 +293,16 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
 
   /** A value of the present key that is alive was read (TE-2). Only states with a TTL need to say so. */
   protected wasRead(wrapped: unknown): void {
-    const at = this.#expiry?.renewed(wrapped as Stamped)
+    const at = this.renewed(wrapped)
     if (at === undefined) return
     this.writable()
     const stamped = wrapped as Stamped
     stamped.at = at
+  }
+
+  /** The stamp that reading it gives; undefined: the one it has is good. */
+  protected renewed(wrapped: unknown): number | undefined {
+    return this.#expiry?.renewed(wrapped as Stamped)
   }
 
   protected dumpOne(wrapped: unknown): unknown {
@@ -294,6 +317,13 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return stampedBy === 'here' ? this.#expiry.revive(value, at as number) : this.#expiry.load(value, at, stampedBy)
   }
 
+  #item(): ItemForm {
+    return {
+      stored: this.stamped ? (wrapped) => this.dumpOne(wrapped) : (item) => item,
+      aliveAtCut: this.stamped ? (wrapped) => this.aliveAtCut(wrapped) : undefined,
+    }
+  }
+
   #form(): CellForm<CellSlot<C>> {
     const stampedBy = this.stamped ? 'here' : undefined
     return {
@@ -306,11 +336,9 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
 
   /** TE-5. */
   #date(key: Key, slot: CellSlot<C>, date: number, expiry: Expiry): void {
-    for (const each of this.stamps(slot.cell)) {
-      if (!expiry.isUndated(each)) continue
+    this.restamp(slot.cell, date, (stamped) => expiry.isUndated(stamped), () => {
       if (slot.touched !== this.log.epoch) this.log.touch(key, slot)
-      each.at = date
-    }
+    })
   }
 
   #slotOf(key: Key): CellSlot<C> | undefined {

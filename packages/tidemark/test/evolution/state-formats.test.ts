@@ -23,21 +23,24 @@ test('there is a fixture of every segment format up to the present one', () => {
 const run = <T>(io: Io<T>): Promise<T> =>
   new Promise((resolve, reject) => start(io, (outcome) => (outcome.ok ? resolve(outcome.value) : reject(outcome.error as Error))))
 
-interface Segments { readonly formats: ReadonlySet<number>; readonly longest: number }
+interface Segments { readonly formats: ReadonlySet<number>; readonly longest: number; readonly patched: boolean }
 
-/** Formats of its segments, and the longest chain of them. */
+/** Formats of its segments, the longest chain of them, and whether maps changed in part. */
 function* segmentsOf(directory: string): Io<Segments> {
   return yield* withCheckpoints(nodeStorage(), [{ directory, ref: 'latest' }], function* (opened): Io<Segments> {
     const { storage, manifest } = opened as NonNullable<typeof opened>
     const formats = new Set<number>()
     let longest = 0
+    let patched = false
     for (const { segments } of operatorsIn(manifest).flatMap((operator) => partsOf(manifest, operator))) {
       longest = Math.max(longest, segments.length)
       for (const segment of segments) {
-        formats.add(decodeSegment(yield* readSegment(storage, directory, manifest.checkpoint, segment)).format)
+        const { format, snapshot } = decodeSegment(yield* readSegment(storage, directory, manifest.checkpoint, segment))
+        formats.add(format)
+        patched ||= snapshot.keyed.some(({ groups }) => groups.some((group) => group.patched !== undefined))
       }
     }
-    return { formats, longest }
+    return { formats, longest, patched }
   })
 }
 
@@ -65,10 +68,12 @@ test.each(names)('%s is what it says, and the job goes on from it to exact total
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-formats-'))
   try {
     cpSync(join(FIXTURES, name), directory, { recursive: true })
-    const { formats, longest } = await run(segmentsOf(directory))
+    const { formats, longest, patched } = await run(segmentsOf(directory))
     expect([...formats]).toEqual([Number(name.split('-')[1])])
     // From format 2 on there are increments.
     if (!formats.has(1)) expect(longest).toBeGreaterThan(2)
+    // From format 3 on what changed in a map.
+    expect(patched).toBe(!formats.has(1) && !formats.has(2))
     // A graph is built more than once, with three sinks each time.
     const made: ReturnType<typeof tidemark.collect<unknown>>[] = []
     const collect = (): ReturnType<typeof tidemark.collect<unknown>> => {

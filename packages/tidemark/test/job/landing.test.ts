@@ -24,9 +24,10 @@ function landing(parallelism: number, isHere: (subtask: number) => boolean): { l
 }
 
 test('LD-1, LD-3: whatever the chains and the parallelism, the tables hold what a restore in memory gives each subtask', () => {
-  const seen = { entries: 0, absent: 0 }
+  const seen = { entries: 0, absent: 0, patched: 0 }
   fc.assert(fc.property(history, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), (given, parallelism, workers) => {
-    const { manifest, ports } = storedCheckpoint(given)
+    const { manifest, ports, patched } = storedCheckpoint(given)
+    if (patched) seen.patched += 1
     const graph = graphAt(parallelism)
     const [vertex] = graph.vertices
     const [operator] = graph.logical.operators
@@ -54,6 +55,7 @@ test('LD-1, LD-3: whatever the chains and the parallelism, the tables hold what 
     expect(described).toBe(counts.reduce((sum, entries) => sum + entries, 0))
   }))
   expect(Math.min(seen.entries, seen.absent)).toBeGreaterThan(20)
+  expect(seen.patched).toBeGreaterThan(3)
 })
 
 test('LD-2: what has landed is not held in memory, and what is said of the checkpoint is exact all the same', () => {

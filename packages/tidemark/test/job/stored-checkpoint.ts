@@ -13,6 +13,7 @@ import { keyGroupOf } from '../../src/record/key-codec.ts'
 import { KeyedBackend } from '../../src/state/keyed-backend.ts'
 import type { MapState, ValueState } from '../../src/state/handles.ts'
 import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
+import { decodeSegment } from '../../src/state/snapshot-format.ts'
 import type { KeyedStateSnapshot, RestoredOperator } from '../../src/state/snapshot.ts'
 import { SegmentChains } from '../../src/task/segment-chains.ts'
 import { writeSnapshot } from '../../src/task/write-snapshot.ts'
@@ -22,7 +23,10 @@ export const OPERATOR = 'counts'
 export const STATES = { amount: { kind: 'value', version: 1 }, seen: { kind: 'map', version: 1 } } as const
 
 /** What happens to one key; every so many changes there is a checkpoint. */
-const change = fc.record({ key: fc.nat(20), what: fc.constantFrom('set', 'set', 'set', 'put', 'clear'), n: fc.nat(9) })
+const change = fc.record({
+  key: fc.nat(20), n: fc.nat(9),
+  what: fc.constantFrom('set', 'set', 'set', 'put', 'put some', 'put some', 'take', 'clear'),
+})
 export const history = fc.record({
   parallelism: fc.integer({ min: 1, max: 4 }),
   epochs: fc.array(fc.array(change, { maxLength: 12 }), { minLength: 1, maxLength: 5 }),
@@ -35,6 +39,8 @@ export interface StoredCheckpoint {
   readonly ports: Pick<Ports, 'storage' | 'timers' | 'probe'>
   /** Segments that were read. */
   readonly reads: { count: number }
+  /** A map changed in part in it. */
+  readonly patched: boolean
 }
 
 const TIMERS = 'timers/event'
@@ -58,6 +64,8 @@ export function storedCheckpoint({ parallelism, epochs, sliceEntries }: History)
         backend.setCurrentKey(key)
         if (what === 'set') amount.set(n)
         else if (what === 'put') seen.set(n, key)
+        else if (what === 'put some') for (let i = 0; i < 8; i++) seen.set(n + i * 3, i)
+        else if (what === 'take') seen.delete(n)
         else for (const state of [amount, seen]) state.clear()
       }
       const id = checkpointId(i + 1)
@@ -93,7 +101,9 @@ export function storedCheckpoint({ parallelism, epochs, sliceEntries }: History)
   }
   const ports = { storage, timers: {}, probe: () => {} } as unknown as StoredCheckpoint['ports']
   const vertices = [{ index: 0, name: OPERATOR, parallelism, operators: [{ name: OPERATOR, kind: 'process' }] }]
-  return { manifest: { checkpoint: last, segments, vertices } as unknown as Manifest, ports, reads }
+  const patched = [...files.values()].some((bytes) =>
+    decodeSegment(bytes).snapshot.keyed.some(({ groups }) => groups.some((group) => group.patched !== undefined)))
+  return { manifest: { checkpoint: last, segments, vertices } as unknown as Manifest, ports, reads, patched }
 }
 
 /** What the engine keeps beside the states of users, whole each time. */
@@ -131,7 +141,11 @@ export function graphAt(parallelism: number): JobGraph {
 
 /** Everything that an operator gets back, in one order. */
 export function contentOf(restored: RestoredOperator | undefined): unknown {
-  const states = [...Object.keys(STATES), TIMERS].map((name) =>
-    [name, [...restored?.keyed(name) ?? []].map(({ key, namespace, value }) => [key, namespace, value]).sort(([a], [b]) => Number(a) - Number(b))])
+  const ordered = (value: unknown): unknown => (value instanceof Map ? [...value] : value)
+  const states = [...Object.keys(STATES), TIMERS].map((name) => [
+    name,
+    [...restored?.keyed(name) ?? []].map(({ key, namespace, value }) => [key, namespace, ordered(value)])
+      .sort(([a], [b]) => Number(a) - Number(b)),
+  ])
   return { states, numbers: restored?.list('numbers'), ofGroups: restored?.list('of groups') }
 }

@@ -481,6 +481,21 @@ export const MUTANTS = [
     by: suite('state/incremental.test.ts', 'IS-1, SL-1, CG-2'),
   },
   {
+    name: 'map-removals-forgotten', class: 'I', bug: 'an entry that was removed from a map is back after a restore',
+    patches: one('state/map-patch.ts', 'this.#entries.delete(readText(reader, bytes))', 'readText(reader, bytes)'),
+    by: suite('state/map-patch.test.ts', 'PH-1, PH-2'),
+  },
+  {
+    name: 'map-not-held', class: 'I', bug: 'a map that changes while it waits to be encoded is written as it is by then',
+    patches: one('state/map-log.ts', '    if (this.#needs(slot)) this.#hold(key, slot)\n    slot.touched = this.epoch\n', '    slot.touched = this.epoch\n'),
+    by: suite('state/map-increments.test.ts', 'HM-1, MV-2, MK-1, IS-1'),
+  },
+  {
+    name: 'map-entry-at-its-old-place', class: 'I', bug: 'an entry of a map that was removed and set again is restored at its old place',
+    patches: one('state/map-table.ts', '    one.remove(key)\n', ''),
+    by: suite('state/map-increments.test.ts', 'HM-1, MV-2, MK-1, IS-1'),
+  },
+  {
     name: 'cut-of-the-live-table', class: 'I', bug: 'a cut of state on disk holds what was written to the disk after it',
     patches: one(
       'state/paged/paged-cells.ts', '    this.#view = this.#table.view()\n',

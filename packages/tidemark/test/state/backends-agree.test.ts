@@ -35,7 +35,7 @@ class Subtask {
 
   constructor(kind: StateBackendKind, subtask: number, parallelism: number, segments: readonly DecodedSegment[]) {
     this.#place = { subtask, parallelism }
-    this.backend = new KeyedBackend({ maxParallelism: MAX, now: () => 0, freeze: false, ...kind.part() })
+    this.backend = new KeyedBackend({ maxParallelism: MAX, now: () => 0, freeze: false, copiedEntries: 2, ...kind.part() })
     const keyGroups = keyGroupRange(subtask, parallelism, MAX)
     if (segments.length > 0) this.backend.restore(restoreOperator(segments, { subtask, parallelism, keyGroups }))
     this.v = this.backend.declare('v', { kind: 'value', version: 1 })
@@ -120,8 +120,10 @@ const digests = (segments: readonly DecodedSegment[]): unknown => segments.map((
 
 const key = fc.oneof(fc.nat(30).map((n) => `k${n}`), fc.nat(3), fc.nat(3).map(BigInt), fc.constant(0.5))
 const operation = fc.record({
-  kind: fc.constantFrom('v.set', 'v.update', 'v.clear', 'l.push', 'l.set', 'm.set', 'm.delete', 'r.add', 'a.add', 'clear all'),
-  key, field: fc.nat(2), n: fc.integer(),
+  kind: fc.constantFrom(
+    'v.set', 'v.update', 'v.clear', 'l.push', 'l.set', 'm.set', 'm.set', 'm.set', 'm.delete', 'r.add', 'a.add', 'clear all',
+  ),
+  key, field: fc.nat(9), n: fc.integer(),
 })
 const step = fc.oneof(
   { weight: 12, arbitrary: operation },

@@ -6,6 +6,7 @@ import { keyGroupOf } from '../../src/record/key-codec.ts'
 import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
 import { decodeSegment, encodeSegment, readEntries, type SegmentInput } from '../../src/state/snapshot-format.ts'
 import type { KeyedStateSnapshot } from '../../src/state/snapshot.ts'
+import { patchOf } from './patch.ts'
 
 const all = { start: 0, end: 127 }
 type Entry = readonly [Key, unknown, unknown]
@@ -36,13 +37,13 @@ const sample: SegmentInput = {
 test('SF-1: a decoded segment is what was encoded', () => {
   const { bytes } = encodeSegment(sample)
   expect(new TextDecoder().decode(bytes.subarray(0, 4))).toBe('TMS1')
-  expect(decodeSegment(bytes)).toEqual({ format: 2, ...sample })
+  expect(decodeSegment(bytes)).toEqual({ format: 3, ...sample })
   expect(encodeSegment(decodeSegment(bytes)).bytes).toEqual(bytes)
 })
 
 test('SF-1: a segment without keyed state is itself again', () => {
   const input: SegmentInput = { operator: 'src', subtask: 0, snapshot: { keyed: [], lists: [] } }
-  expect(decodeSegment(encodeSegment(input).bytes)).toEqual({ format: 2, ...input })
+  expect(decodeSegment(encodeSegment(input).bytes)).toEqual({ format: 3, ...input })
 })
 
 test('the summary counts entries and bytes of every state', () => {
@@ -128,6 +129,20 @@ test('E057: every cut of a segment and every trailing byte is refused', () => {
   expect(() => decodeSegment(Uint8Array.of(...bytes, 0))).toThrow(expect.objectContaining({ code: 'E057' }))
 })
 
+test('SF-1, E057: what changed in a map comes back; of a state that is none, or with another count, it is refused', () => {
+  const builder = new KeyedSnapshotBuilder({ name: 'seen', kind: 'map', version: 1, extent: 'changes', maxParallelism: 128 })
+  builder.patch('ORD', undefined, patchOf(['gone', 7n], new Map([['set', 1]])))
+  const changes = builder.build()
+  const bytesOf = (state: KeyedStateSnapshot): Uint8Array =>
+    encodeSegment({ ...sample, snapshot: { keyed: [state], lists: [] } }).bytes
+  expect(decodeSegment(bytesOf(changes)).snapshot.keyed).toEqual([changes])
+  const [group] = changes.groups
+  const twice = { ...group, patched: { ...group?.patched, entries: 2 } } as never
+  for (const odd of [{ ...changes, kind: 'value' as const }, { ...changes, groups: [twice] }]) {
+    expect(() => decodeSegment(bytesOf(odd))).toThrow(expect.objectContaining({ code: 'E057' }))
+  }
+})
+
 test('E057: a group that the subtask did not own is refused', () => {
   const segment = encodeSegment({ ...sample, keyGroups: { start: 0, end: 0 } })
   expect(() => decodeSegment(segment.bytes)).toThrow(expect.objectContaining({ code: 'E057' }))
@@ -135,9 +150,9 @@ test('E057: a group that the subtask did not own is refused', () => {
 
 test('E058: a newer format is refused with both versions', () => {
   const { bytes } = encodeSegment(sample)
-  bytes[4] = 3
+  bytes[4] = 4
   expect(() => decodeSegment(bytes)).toThrow(expect.objectContaining({
-    code: 'E058', message: 'The state segment has format 3; this version reads up to 2.',
+    code: 'E058', message: 'The state segment has format 4; this version reads up to 3.',
   }))
 })
 
