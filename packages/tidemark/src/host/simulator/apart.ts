@@ -27,6 +27,6 @@ export function drawApart(seed: number, gate: Gate): Apart[] {
     const draw = { name: `x${i}-in`, records, firstId, keys: 1 + random.below(8), gate, parity: random.below(2) }
     const poison = random.chance(1, 2) ? [[firstId + random.below(records), 1 + random.below(2)] as const] : []
     const names = new RegExp(`^x${i}-`)
-    return { names, inputs: [drawInput(random, draw)], branches: drawBranches(random, 1, 'plain', `x${i}-`), poison }
+    return { names, inputs: [drawInput(random, draw)], branches: drawBranches(seed, random, 1, 'plain', `x${i}-`), poison }
   })
 }

@@ -3,15 +3,16 @@
  *
  * Each branch is a small pipeline of the public API that ends in a files sink, next to `lines`, which
  * computes its output from the records. The two share no code: that is the oracle. Here are the branches
- * without windows, and the drawing; the others are in window-branches.ts and late-branch.ts.
+ * without windows, and the drawing; the others are in window-branches.ts, late-branch.ts and map-branch.ts.
  */
 import { state, type StateDeclaration } from '../../api/state.ts'
-import type { Prng } from '../../base/prng.ts'
+import { Prng } from '../../base/prng.ts'
 import { files } from '../../connector/file-sink.ts'
 import type { ListState, MapState, ValueState } from '../../state/handles.ts'
 import { Bag, checkCounts, countKeys, stateOf, write, type Branch, type Moment } from './branch.ts'
 import { BEGIN_MS, type InputKind, type Row } from './inputs.ts'
 import { lateBranch } from './late-branch.ts'
+import { mapBranch } from './map-branch.ts'
 import { evolved, heldIn, operatorIn, passedOn, renamed, stateIn } from './versions.ts'
 import { cascadeBranch, sessionBranch, slidingBranch, tumblingBranch } from './window-branches.ts'
 
@@ -26,11 +27,19 @@ const WINDOWS: readonly Draw[] = [tumblingBranch, slidingBranch, sessionBranch]
 const ONE_STAGE: readonly Draw[] = [...WINDOWS, processBranch, ...TIMELESS]
 const ALL: readonly Draw[] = [cascadeBranch, ...ONE_STAGE]
 
-/** `prefix` of their names. */
-export function drawBranches(random: Prng, howMany: number, world: InputKind, prefix = ''): Branch[] {
+/** Drawn apart. Chosen so that no seed of the corpus that was there before has maps: each means what it meant. */
+const MAPS = 0x6d7005c6
+
+/** Of a world with this seed; `prefix` of their names. */
+export function drawBranches(seed: number, random: Prng, howMany: number, world: InputKind, prefix = ''): Branch[] {
+  const inMaps = new Prng(seed ^ MAPS).chance(1, 2)
   const first: readonly Draw[] = world === 'late' ? [lateBranch] : world === 'silent' ? WINDOWS : ALL
   const others = world === 'late' ? TIMELESS : world === 'silent' ? ONE_STAGE : ALL
-  return Array.from({ length: howMany }, (_, i) => random.pick(i === 0 ? first : others)(random, `${prefix}b${i}`))
+  return Array.from({ length: howMany }, (_, i) => {
+    const draw = random.pick(i === 0 ? first : others)
+    const name = `${prefix}b${i}`
+    return inMaps && draw === rollingBranch ? mapBranch(name) : draw(random, name)
+  })
 }
 
 /** Buckets in map state, told by an event-time timer; a running number in value state. */

@@ -89,7 +89,7 @@ export function drawWorld(seed: number): World {
   const gate = new Gate()
   const inputs = drawInputs(random, kind, gate)
   const records = inputs.reduce((sum, { rows }) => sum + rows.length, 0)
-  const branches = drawBranches(random, random.pick([1, 1, 1, 2]), kind)
+  const branches = drawBranches(seed, random, random.pick([1, 1, 1, 2]), kind)
   const apart = drawApart(seed, gate)
   const parts = [{ names: /^[^x]/, inputs, branches }, ...apart]
   const drawn = atLeastTwo(random, {
