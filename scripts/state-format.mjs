@@ -6,7 +6,7 @@
  *
  * To be run once when a format version is new, before its successor exists: NAME is `format-2`. With --engine the
  * package of another checkout writes it, which must be built. With fewer records a second (--rate) less changes between
- * two checkpoints: at 100, and after 28 checkpoints, so little that maps are written in part (from format 3 on).
+ * two checkpoints: at 300, and after 60 checkpoints, so little that maps and lists are written in part (from format 3 on).
  */
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

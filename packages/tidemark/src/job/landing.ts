@@ -23,7 +23,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from '../state/errors.ts'
-import { EncodedMap, skipPatch } from '../state/map-patch.ts'
+import { patchFormOf } from '../state/patch.ts'
 import { checkKeyBytes, tableNameOf, type PagedBatch, type PagedStore, type PagedTable } from '../state/paged/paged-store.ts'
 import type { PagedStores } from '../state/paged/paged-stores.ts'
 import type { DecodedSegment } from '../state/snapshot-format.ts'
@@ -127,7 +127,7 @@ export class Landing {
       if (!this.#init.isHere(owner)) continue
       const batch = batches.get(owner) ?? []
       batches.set(owner, batch)
-      collect(group, batch, this.#table(operator, owner, state), { operator: operator.name, state: state.name })
+      collect(group, batch, this.#table(operator, owner, state), { operator: operator.name, state: state.name, kind: state.kind })
     }
     for (const [subtask, batch] of batches) this.#table(operator, subtask, state).write(batch)
     return { ...state, groups: [] }
@@ -154,11 +154,11 @@ export class Landing {
 
 /**
  * What was removed comes before what was set, as in a segment. Bytes are not copied: a store does that. What `table` has
- * is what the segments before made of it, for maps that changed in part.
+ * is what the segments before made of it, for maps and lists that changed in part.
  */
 function collect(
   { bytes, removed, patched }: KeyGroupSnapshot, batch: Batch, table: PagedTable,
-  of: { readonly operator: string; readonly state: string },
+  of: { readonly operator: string; readonly state: string; readonly kind: string },
 ): void {
   if (removed !== undefined) {
     for (const reader = new ByteReader(removed.bytes); reader.remaining > 0; skipValue(reader)) {
@@ -166,14 +166,15 @@ function collect(
     }
   }
   if (patched !== undefined) {
+    const form = patchFormOf(of.kind)
     for (const reader = new ByteReader(patched.bytes); reader.remaining > 0;) {
       const key = keyBytes(reader, patched.bytes, of)
       skipValue(reader)
       const from = reader.position
-      skipPatch(reader)
-      const map = new EncodedMap(table.get(key))
-      map.patch(patched.bytes.subarray(from, reader.position))
-      batch.push([key, map.size === 0 ? undefined : map.encode()])
+      form.skip(reader)
+      const value = form.begin(table.get(key))
+      value.patch(patched.bytes.subarray(from, reader.position))
+      batch.push([key, value.size === 0 ? undefined : value.encode()])
     }
   }
   for (const reader = new ByteReader(bytes); reader.remaining > 0;) {

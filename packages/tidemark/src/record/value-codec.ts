@@ -39,7 +39,27 @@ export function encodeValue(writer: ByteWriter, value: unknown): void {
   }
 }
 
-/** A Map as `encodeValue` writes it, bit by bit: this, then so many entries. */
+/** An array as `encodeValue` writes it, bit by bit: this, then so many items. */
+export function encodeArrayHead(writer: ByteWriter, items: number): void {
+  writer.u8(TAG.array)
+  writer.varint(items)
+}
+
+export function encodeItem(writer: ByteWriter, item: unknown): void {
+  try {
+    write(writer, item, 1)
+  } catch (error) {
+    throw error instanceof Refusal ? unstorable([item]) : error
+  }
+}
+
+/** How many items follow. Damage: RangeError (VL-4). */
+export function readArrayHead(reader: ByteReader): number {
+  if (reader.u8() !== TAG.array) throw new RangeError('an array is expected')
+  return readCount(reader, 1)
+}
+
+/** The same of a Map: this, then so many entries. */
 export function encodeMapHead(writer: ByteWriter, entries: number): void {
   writer.u8(TAG.map)
   writer.varint(entries)

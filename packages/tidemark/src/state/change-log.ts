@@ -13,7 +13,6 @@
  * Source: Flink CopyOnWriteStateMap (entry versions); DESIGN §6.
  */
 import type { Key } from '../graph/key.ts'
-import type { EntryChanges } from './map-cell.ts'
 
 /** An entry of a table: the table's own object, with room for a mark. */
 export interface Slot {
@@ -27,8 +26,8 @@ export interface Changes {
   /** The same of what was removed. */
   readonly goneKeys: Key[]
   readonly goneSlots: Slot[]
-  /** In step with `keys`, of a table of maps: what of each changed; undefined: all. */
-  readonly inside?: readonly (EntryChanges | undefined)[]
+  /** In step with `keys`, of a table of cells in parts (parts-log.ts): what in each changed; undefined: all. */
+  readonly inside?: readonly (object | undefined)[]
   /** As what all this counts; absent: one each. */
   readonly weight?: number
   /** Perhaps everything changed: it was too much to be noted. */

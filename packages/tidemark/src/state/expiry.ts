@@ -42,17 +42,6 @@ export class Stamped {
   }
 }
 
-/** Gives `at` to those that `wants`, where they are; `before` is called before each. */
-export function restampAll(
-  all: readonly Stamped[], at: number, wants: (stamped: Stamped) => boolean, before: () => void,
-): void {
-  for (const stamped of all) {
-    if (!wants(stamped)) continue
-    before()
-    stamped.at = at
-  }
-}
-
 const UNDATED = MIN_TIMESTAMP
 const READ_STEPS = 16
 

@@ -45,8 +45,8 @@ export interface KeyedBackendInit {
   readonly mapLimit?: number
   /** Changed cells that are written to the paged store at a time; for tests. */
   readonly dirtyLimit?: number
-  /** Entries of a map that are copied when it has to be held as it is; for tests. */
-  readonly copiedEntries?: number
+  /** Of a large cell so many parts are copied when it has to be held as it is; for tests. */
+  readonly copiedParts?: number
 }
 
 /** At each cut; about a tenth of a millisecond. */
@@ -71,10 +71,10 @@ export class KeyedBackend {
   #sealed = false
 
   constructor(init: KeyedBackendInit) {
-    const { now, eventTime, freeze, pagedStore, mapLimit, dirtyLimit, copiedEntries, maxParallelism, operator = '' } = init
+    const { now, eventTime, freeze, pagedStore, mapLimit, dirtyLimit, copiedParts, maxParallelism, operator = '' } = init
     this.#operator = operator
     this.#context = {
-      currentKey: undefined, now, eventTime, freeze, operator, pagedStore, mapLimit, dirtyLimit, copiedEntries, maxParallelism,
+      currentKey: undefined, now, eventTime, freeze, operator, pagedStore, mapLimit, dirtyLimit, copiedParts, maxParallelism,
     }
   }
 

@@ -15,7 +15,7 @@ import { murmur3 } from '../base/hash.ts'
 import type { Key } from '../graph/key.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
 import { encodeKey, keyGroupOf } from '../record/key-codec.ts'
-import { encodeMapHead, encodeValue } from '../record/value-codec.ts'
+import { encodeArrayHead, encodeMapHead, encodeValue } from '../record/value-codec.ts'
 import type { Extent, KeyedStateSnapshot, KeyGroupSnapshot } from './snapshot.ts'
 
 export interface KeyedSnapshotInit {
@@ -35,7 +35,7 @@ interface Group {
   readonly ends: number[]
   /** Key and namespace of what went. */
   removed: { readonly writer: ByteWriter; entries: number } | undefined
-  /** The same of maps that changed in part, each with its patch (map-patch.ts). */
+  /** The same of what changed in part, each with its patch (patch.ts). */
   patched: { readonly writer: ByteWriter; entries: number } | undefined
 }
 
@@ -82,19 +82,20 @@ export class KeyedSnapshotBuilder {
     this.#bytes += writer.length - before
   }
 
-  /** A Map of which so many entries are encoded already (`encodeMapEntry`). */
-  putMap(key: Key, namespace: unknown, entries: number, encoded: Uint8Array): void {
+  /** A Map or an array of which so many parts are encoded already (`encodeMapEntry`, `encodeItem`). */
+  putParts(what: 'map' | 'array', key: Key, parts: number, encoded: Uint8Array): void {
     const { writer, ends } = this.#group(keyGroupOf(key, this.#init.maxParallelism))
     const before = writer.length
     encodeKey(writer, key)
-    encodeValue(writer, namespace)
-    encodeMapHead(writer, entries)
+    encodeValue(writer, undefined)
+    if (what === 'map') encodeMapHead(writer, parts)
+    else encodeArrayHead(writer, parts)
     writer.raw(encoded)
     ends.push(writer.length)
     this.#bytes += writer.length - before
   }
 
-  /** Of changes: what changed in a map that is not put or removed (map-patch.ts). */
+  /** Of changes: what changed in a map or a list that is not put or removed (patch.ts). */
   patch(key: Key, namespace: unknown, encoded: Uint8Array): void {
     const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))
     group.patched ??= { writer: new ByteWriter(64), entries: 0 }

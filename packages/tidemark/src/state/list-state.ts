@@ -1,17 +1,29 @@
 /** List state: one array a key. */
-import { restampAll, type Stamped } from './expiry.ts'
+import type { ListStateSpec } from '../graph/state-spec.ts'
+import { Stamped } from './expiry.ts'
 import type { ListState } from './handles.ts'
-import { StateCells, type StampedBy } from './state-cells.ts'
+import { ListCell } from './list-cell.ts'
+import { HeapLists } from './list-table.ts'
+import { PartsTally } from './parts-log.ts'
+import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
-export class ListCells extends StateCells<unknown[]> implements ListState<unknown> {
+export class ListCells extends StateCells<ListCell> implements ListState<unknown> {
+  readonly #tally: PartsTally
+
+  constructor(name: string, spec: ListStateSpec, context: StateContext) {
+    const tally = new PartsTally()
+    super(name, spec, context, (init) => new HeapLists({ ...init, tally }))
+    this.#tally = tally
+  }
+
   get length(): number {
-    return this.#live()?.length ?? 0
+    return this.#live().length
   }
 
   push(value: unknown): void {
     const item = this.wrap(this.admit(value))
     const present = this.writable()
-    if (present === undefined) this.setCell([item])
+    if (present === undefined) this.#create([item])
     else present.push(item)
   }
 
@@ -23,13 +35,11 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
   set(values: Iterable<unknown>): void {
     const items = this.#admitAll(values)
     if (items.length === 0) this.clear()
-    else this.setCell(items)
+    else if (!this.#replace(items)) this.#create(items)
   }
 
   get(): readonly unknown[] {
-    const items = this.#live() ?? []
-    if (this.stamped) for (const item of items) this.wasRead(item)
-    const copy = items.map((item) => this.unwrap(item))
+    const copy = Array.from(this.#read(this.#live()), (item) => this.unwrap(item))
     return this.freezes ? Object.freeze(copy) : copy
   }
 
@@ -38,34 +48,50 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
     return this.get()[Symbol.iterator]()
   }
 
-  protected override dump(cell: unknown[]): unknown {
-    if (!this.stamped) return cell
-    const alive = cell.filter((item) => this.aliveAtCut(item))
+  protected override dump({ items }: ListCell): unknown {
+    if (!this.stamped) return items
+    const alive = items.filter((item) => this.aliveAtCut(item))
     return alive.length === 0 ? undefined : alive.map((item) => this.dumpOne(item))
   }
 
   /** The newest item is mostly the last one. */
-  protected override hasLive(cell: unknown[]): boolean {
-    return cell.findLastIndex((item) => this.alive(item)) >= 0
+  protected override hasLive({ items }: ListCell): boolean {
+    return items.findLastIndex((item) => this.alive(item)) >= 0
   }
 
-  protected override restamp(cell: unknown[], at: number, wants: (stamped: Stamped) => boolean, before: () => void): void {
-    restampAll(cell as Stamped[], at, wants, before)
+  protected override restamp(cell: ListCell, at: number, wants: (stamped: Stamped) => boolean, before: () => void): void {
+    const items = cell.items as readonly Stamped[]
+    if (!items.some(wants)) return
+    before()
+    cell.replace(items.map((item) => (wants(item) ? new Stamped(at, item.value) : item)))
   }
 
-  protected override dumpAll(cell: unknown[]): unknown {
-    return this.stamped ? cell.map((item) => this.dumpOne(item)) : cell
+  protected override dumpAll({ items }: ListCell): unknown {
+    return this.stamped ? items.map((item) => this.dumpOne(item)) : items
   }
 
-  protected override load(stored: unknown, stampedBy: StampedBy): unknown[] {
-    return (stored as unknown[]).map((item) => this.loadOne(item, stampedBy))
+  protected override load(stored: unknown, stampedBy: StampedBy): ListCell {
+    return new ListCell(this.#tally, (stored as unknown[]).map((item) => this.loadOne(item, stampedBy)))
   }
 
-  #append(items: unknown[]): void {
+  #append(items: readonly unknown[]): void {
     if (items.length === 0) return
     const present = this.writable()
-    if (present === undefined) this.setCell(items)
+    if (present === undefined) this.#create(items)
     else for (const item of items) present.push(item)
+  }
+
+  #create(items: readonly unknown[]): void {
+    const fresh = new ListCell(this.#tally, [])
+    for (const item of items) fresh.push(item)
+    this.setCell(fresh)
+  }
+
+  /** False: there is nothing. */
+  #replace(items: unknown[]): boolean {
+    const present = this.writable()
+    present?.replace(items)
+    return present !== undefined
   }
 
   #admitAll(values: Iterable<unknown>): unknown[] {
@@ -74,19 +100,23 @@ export class ListCells extends StateCells<unknown[]> implements ListState<unknow
     return items
   }
 
-  #live(): unknown[] | undefined {
-    const cell = this.cell()
-    if (cell === undefined || !this.stamped) return cell
-    if (cell.every((item) => this.alive(item))) return cell
-    this.#dropExpired(this.writable() as unknown[])
-    if (cell.length > 0) return cell
-    this.clear()
-    return undefined
+  /** All of them are given out. */
+  #read(items: readonly unknown[]): readonly unknown[] {
+    if (!this.stamped || !items.some((item) => this.renewed(item) !== undefined)) return items
+    const renewed = items.map((item) => {
+      const at = this.renewed(item)
+      return at === undefined ? item : new Stamped(at, this.unwrap(item))
+    })
+    this.#replace(renewed)
+    return renewed
   }
 
-  #dropExpired(cell: unknown[]): void {
-    let kept = 0
-    for (const item of cell) if (this.alive(item)) cell[kept++] = item
-    cell.length = kept
+  #live(): readonly unknown[] {
+    const items = this.cell()?.items ?? []
+    if (!this.stamped || items.every((item) => this.alive(item))) return items
+    const alive = items.filter((item) => this.alive(item))
+    if (alive.length === 0) this.clear()
+    else this.#replace(alive)
+    return alive
   }
 }

@@ -11,15 +11,11 @@
  *         does what several of them, one after the other, are together.
  */
 import type { Key } from '../graph/key.ts'
+import type { CellInParts, PartsTally } from './parts-log.ts'
 
 export type Entries = Map<Key, unknown>
 
-/** Of all maps of one state. */
-export class EntryTally {
-  entries = 0
-  /** Since the last cut; an entry that came and went may count twice. */
-  changed = 0
-}
+export type MapAtCut = ReadonlyMap<Key, unknown>
 
 /** What changed in one map. */
 export class EntryChanges {
@@ -138,15 +134,15 @@ class Beside {
   }
 }
 
-export class MapCell {
-  readonly #tally: EntryTally
+export class MapCell implements CellInParts<MapAtCut, EntryChanges> {
+  readonly #tally: PartsTally
   readonly #entries: Entries
   /** While the map is held. */
   #beside: Beside | undefined
   /** Of the present epoch; undefined: all of it counts as changed, or nobody asks. */
   #changes: EntryChanges | undefined
 
-  constructor(tally: EntryTally, entries: Entries = new Map()) {
+  constructor(tally: PartsTally, entries: Entries = new Map()) {
     this.#tally = tally
     this.#entries = entries
   }
@@ -168,7 +164,7 @@ export class MapCell {
     if (this.#beside === undefined) this.#entries.set(key, value)
     else this.#beside.set(key, value)
     const more = this.size - before
-    this.#tally.entries += more
+    this.#tally.parts += more
     const changes = this.#changes
     if (changes === undefined) {
       this.#tally.changed += more
@@ -180,7 +176,7 @@ export class MapCell {
 
   delete(key: Key): boolean {
     if (!(this.#beside ?? this.#entries).delete(key)) return false
-    this.#tally.entries -= 1
+    this.#tally.parts -= 1
     const changes = this.#changes
     if (changes === undefined) {
       this.#tally.changed += 1
@@ -191,7 +187,7 @@ export class MapCell {
     return true
   }
 
-  /** Live, as those of a Map; but not across a `hold` (MapLog.settle). */
+  /** Live, as those of a Map; but not across a `hold` (PartsLog.settle). */
   entries(): Iterable<[Key, unknown]> {
     return this.#beside ?? this.#entries
   }
@@ -200,17 +196,15 @@ export class MapCell {
     for (const [key] of this.entries()) yield key
   }
 
-  /** To be read at once. */
-  asMap(): ReadonlyMap<Key, unknown> {
+  present(): MapAtCut {
     return this.#beside === undefined ? this.#entries : new Map(this.#beside)
   }
 
-  /** What changes from now on is told to these, too. */
   track(changes: EntryChanges | undefined): void {
     this.#changes = changes
   }
 
-  hold(copied: number): ReadonlyMap<Key, unknown> {
+  hold(copied: number): MapAtCut {
     if (this.#entries.size <= copied) return new Map(this.#entries)
     this.#beside = new Beside(this.#entries)
     return this.#entries

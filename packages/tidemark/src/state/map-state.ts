@@ -4,18 +4,18 @@ import type { MapStateSpec } from '../graph/state-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
 import { Stamped } from './expiry.ts'
 import type { MapState } from './handles.ts'
-import { EntryTally, MapCell, type Entries } from './map-cell.ts'
+import { MapCell, type Entries } from './map-cell.ts'
 import { HeapMaps } from './map-table.ts'
+import { PartsTally } from './parts-log.ts'
 import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
 export class MapCells extends StateCells<MapCell> implements MapState<Key, unknown> {
   readonly #keySchema: MapStateSpec['keySchema']
-  readonly #tally: EntryTally
+  readonly #tally: PartsTally
 
   constructor(name: string, spec: MapStateSpec, context: StateContext) {
-    const tally = new EntryTally()
-    super(name, spec, context, (form, item, { mapLimit, copiedEntries: copied }) =>
-      new HeapMaps({ form, item, tally, mapLimit, copied }))
+    const tally = new PartsTally()
+    super(name, spec, context, (init) => new HeapMaps({ ...init, tally }))
     this.#keySchema = spec.keySchema
     this.#tally = tally
   }
@@ -88,7 +88,7 @@ export class MapCells extends StateCells<MapCell> implements MapState<Key, unkno
   }
 
   protected override dump(cell: MapCell): unknown {
-    if (!this.stamped) return cell.asMap()
+    if (!this.stamped) return cell.present()
     const stored: Entries = new Map()
     for (const [key, wrapped] of cell.entries()) if (this.aliveAtCut(wrapped)) stored.set(key, this.dumpOne(wrapped))
     return stored.size === 0 ? undefined : stored
@@ -107,7 +107,7 @@ export class MapCells extends StateCells<MapCell> implements MapState<Key, unkno
   }
 
   protected override dumpAll(cell: MapCell): unknown {
-    return this.stamped ? new Map(Array.from(cell.entries(), ([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell.asMap()
+    return this.stamped ? new Map(Array.from(cell.entries(), ([key, wrapped]) => [key, this.dumpOne(wrapped)])) : cell.present()
   }
 
   protected override load(stored: unknown, stampedBy: StampedBy): MapCell {

@@ -7,7 +7,7 @@
  *
  *   XM-1  What counts of a keyed state begins with its last 'whole' part. A later entry replaces an earlier one
  *         of the same key and namespace, in its place; one that was removed and set again comes last.
- *         What changed in a map is applied to it there; a map of which nothing is left goes.
+ *         What changed in a map or a list is applied to it there; one of which nothing is left goes.
  *   XM-2  List states are those of the last segment: each checkpoint writes them anew.
  *   XM-3  A chain that begins with changes, or whose parts disagree, is refused as damage (E057).
  *
@@ -18,7 +18,7 @@ import { murmur3 } from '../base/hash.ts'
 import { decodeKey } from '../record/key-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
-import { EncodedMap, skipPatch, textOf } from './map-patch.ts'
+import { patchFormOf, textOf, type Patched } from './patch.ts'
 import type { DecodedSegment } from './snapshot-format.ts'
 import { stampsOf, type KeyedStateSnapshot, type KeyGroupSnapshot } from './snapshot.ts'
 
@@ -66,14 +66,14 @@ export function mergeParts(parts: readonly KeyedStateSnapshot[]): KeyedStateSnap
   const { extent: _, ...described } = parts.at(-1) as KeyedStateSnapshot
   return {
     ...described,
-    groups: [...groups.values()].map(mergeGroup).filter(({ entries }) => entries > 0).sort((a, b) => a.group - b.group),
+    groups: [...groups.values()].map((group) => mergeGroup(described.kind, group)).filter(({ entries }) => entries > 0).sort((a, b) => a.group - b.group),
   }
 }
 
-function mergeGroup(parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
+function mergeGroup(kind: string, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   const { group } = parts[0] as KeyGroupSnapshot
   const changes = parts.some(({ removed, patched }) => removed !== undefined || patched !== undefined)
-  return changes ? folded(group, parts) : joined(group, parts)
+  return changes ? folded(kind, group, parts) : joined(group, parts)
 }
 
 /** Parts have no key in common, so that their digests add up. */
@@ -95,10 +95,10 @@ function joined(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
 /** `value`: where it begins. */
 interface Place { readonly bytes: Uint8Array; readonly from: number; readonly value: number; readonly end: number }
 
-/** A map with what changed in it; `id`: key and namespace. */
-interface Changed { readonly id: Uint8Array; readonly map: EncodedMap }
+/** A map or a list with what changed in it; `id`: key and namespace. */
+interface Changed { readonly id: Uint8Array; readonly value: Patched }
 
-function folded(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
+function folded(kind: string, group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   // A Map keeps the place of what is replaced, and puts last what was deleted before (XM-1).
   const live = new Map<string, Place | Changed>()
   for (const { bytes, removed, patched } of parts) {
@@ -106,7 +106,7 @@ function folded(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
       const gone = new ByteReader(removed.bytes)
       while (gone.remaining > 0) live.delete(readId(gone, removed.bytes))
     }
-    if (patched !== undefined) patch(live, patched.bytes)
+    if (patched !== undefined) patch(kind, live, patched.bytes)
     const reader = new ByteReader(bytes)
     while (reader.remaining > 0) {
       const from = reader.position
@@ -116,7 +116,7 @@ function folded(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
       live.set(id, { bytes, from, value, end: reader.position })
     }
   }
-  const places = Array.from(live.values(), (each) => ('map' in each ? written(each) : each))
+  const places = Array.from(live.values(), (each) => ('id' in each ? written(each) : each))
   const writer = new ByteWriter(places.reduce((sum, { from, end }) => sum + end - from, 0))
   let digest = 0
   for (const { bytes, from, end } of places) {
@@ -126,26 +126,27 @@ function folded(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
   return { group, entries: live.size, digest, bytes: writer.peek() }
 }
 
-function patch(live: Map<string, Place | Changed>, patches: Uint8Array): void {
+function patch(kind: string, live: Map<string, Place | Changed>, patches: Uint8Array): void {
+  const form = patchFormOf(kind)
   for (const reader = new ByteReader(patches); reader.remaining > 0;) {
     const from = reader.position
     const id = readId(reader, patches)
-    const value = reader.position
-    skipPatch(reader)
+    const at = reader.position
+    form.skip(reader)
     const before = live.get(id)
-    const changed = before !== undefined && 'map' in before ? before : {
-      id: patches.subarray(from, value), map: new EncodedMap(before?.bytes.subarray(before.value, before.end)),
+    const changed = before !== undefined && 'id' in before ? before : {
+      id: patches.subarray(from, at), value: form.begin(before?.bytes.subarray(before.value, before.end)),
     }
-    changed.map.patch(patches.subarray(value, reader.position))
-    if (changed.map.size > 0) live.set(id, changed)
+    changed.value.patch(patches.subarray(at, reader.position))
+    if (changed.value.size > 0) live.set(id, changed)
     else live.delete(id)
   }
 }
 
-function written({ id, map }: Changed): Pick<Place, 'bytes' | 'from' | 'end'> {
+function written({ id, value }: Changed): Pick<Place, 'bytes' | 'from' | 'end'> {
   const writer = new ByteWriter()
   writer.raw(id)
-  writer.raw(map.encode())
+  writer.raw(value.encode())
   return { bytes: writer.peek(), from: 0, end: writer.length }
 }
 

@@ -1,6 +1,6 @@
 /** Kinds of state that keep one value a key: value, reducing, aggregating. */
 import type { AggregateSpec, AggregatingStateSpec, ReducingStateSpec } from '../graph/state-spec.ts'
-import { restampAll, type Stamped } from './expiry.ts'
+import type { Stamped } from './expiry.ts'
 import type { AggregatingState, ReducingState, ValueState } from './handles.ts'
 import { StateCells, type StampedBy, type StateContext } from './state-cells.ts'
 
@@ -15,7 +15,10 @@ abstract class SingleCells extends StateCells {
   }
 
   protected override restamp(cell: unknown, at: number, wants: (stamped: Stamped) => boolean, before: () => void): void {
-    restampAll([cell as Stamped], at, wants, before)
+    const stamped = cell as Stamped
+    if (!wants(stamped)) return
+    before()
+    stamped.at = at
   }
 
   protected override dumpAll(cell: unknown): unknown {

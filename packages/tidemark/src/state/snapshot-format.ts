@@ -11,8 +11,8 @@
  *   varint list states, each: string name, codec, redistribute  varint items  varint bytes, the items
  *
  * An entry is key, namespace, value (record/key-codec.ts, record/value-codec.ts); what was removed is key and
- * namespace; a patch is key, namespace, and what changed in the map there (map-patch.ts): varint removed, their keys as
- * values, a Map of what was set; an item is a value. Several segments of one operator and subtask are a chain
+ * namespace; a patch is key, namespace, and what changed there (patch.ts): in a map varint removed, their keys as
+ * values, a Map of what was set; in a list varint kept, an array of what follows; an item is a value. Several segments of one operator and subtask are a chain
  * (segment-chain.ts).
  * Called by the subtask's snapshot writer and by restore, `tidemark checkpoint` and exports. The
  * checksum over the whole segment is the caller's; decoding checks counts and digests all the same,
@@ -31,7 +31,7 @@ import { decodeKey } from '../record/key-codec.ts'
 import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
-import { skipPatch } from './map-patch.ts'
+import { patchFormOf } from './patch.ts'
 import { EXTENTS, REDISTRIBUTES, stampsOf } from './snapshot.ts'
 import type {
   Extent, KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
@@ -227,9 +227,8 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
     if (owned === undefined || group.group < owned.start || group.group > owned.end) {
       throw new RangeError(`key group ${group.group} of "${name}" does not belong to this subtask`)
     }
-    if (group.patched !== undefined && kind !== 'map') throw new RangeError(`"${name}" changes as a map, and is none`)
     last = group.group
-    verifyGroup(name, group)
+    verifyGroup(name, kind, group)
     groups.push(group)
   }
   return {
@@ -252,7 +251,7 @@ function extentOf(state: string, code: number): Extent {
   return extent
 }
 
-function verifyGroup(state: string, group: KeyGroupSnapshot): void {
+function verifyGroup(state: string, kind: string, group: KeyGroupSnapshot): void {
   const reader = new ByteReader(group.bytes)
   let entries = 0
   let digest = 0
@@ -272,7 +271,8 @@ function verifyGroup(state: string, group: KeyGroupSnapshot): void {
     throw new RangeError(`the digest of key group ${group.group} of "${state}" does not match`)
   }
   verifyChanges(`key group ${group.group} of "${state}" lacks`, group.removed, () => {})
-  verifyChanges(`key group ${group.group} of "${state}" changes`, group.patched, skipPatch)
+  if (group.patched === undefined) return
+  verifyChanges(`key group ${group.group} of "${state}" changes`, group.patched, patchFormOf(kind).skip)
 }
 
 function verifyChanges(what: string, changes: KeyGroupSnapshot['removed'], skipRest: (reader: ByteReader) => void): void {

@@ -22,7 +22,7 @@ export type Redistribute = (typeof REDISTRIBUTES)[number]
 /**
  * What a segment says of a keyed state. 'whole': all there is, or the first part of it; 'more': a further part,
  * with keys that no part before has; 'changes': what was set and removed since the segments before, and what changed
- * in maps.
+ * in maps and lists.
  */
 export const EXTENTS = ['whole', 'more', 'changes'] as const
 export type Extent = (typeof EXTENTS)[number]
@@ -53,7 +53,7 @@ export interface KeyGroupSnapshot {
   readonly bytes: Uint8Array
   /** Of changes: what went, which comes before the entries. Key and namespace back to back. */
   readonly removed?: { readonly entries: number; readonly bytes: Uint8Array }
-  /** Of changes: what changed in maps that are neither removed nor among the entries. Key, namespace, patch (map-patch.ts). */
+  /** Of changes: what changed in maps and lists that are neither removed nor among the entries. Key, namespace, patch (patch.ts). */
   readonly patched?: { readonly entries: number; readonly bytes: Uint8Array }
 }
 

@@ -29,9 +29,9 @@ import type { Slot } from './change-log.ts'
 import { E062_NO_CURRENT_KEY } from './errors.ts'
 import { Expiry, type EventClock, type Stamped } from './expiry.ts'
 import { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
-import type { ItemForm } from './map-table.ts'
 import { PagedCells } from './paged/paged-cells.ts'
 import type { PagedStore } from './paged/paged-store.ts'
+import type { HeapPartsInit, PartForm } from './parts-table.ts'
 import type { PartsToWrite, TrackedTable } from './slices.ts'
 import type { Extent } from './snapshot.ts'
 
@@ -55,8 +55,8 @@ export interface StateContext {
   readonly mapLimit: number | undefined
   /** For PagedCells; undefined outside tests. */
   readonly dirtyLimit: number | undefined
-  /** For MapLog; undefined outside tests. */
-  readonly copiedEntries: number | undefined
+  /** For PartsLog; undefined outside tests. */
+  readonly copiedParts: number | undefined
 }
 
 export class CellSlot<C> implements Slot {
@@ -68,8 +68,8 @@ export class CellSlot<C> implements Slot {
   }
 }
 
-/** What keeps the cells of a state on the heap; `item`: of what a cell consists of. */
-export type HeapOf<C> = (form: CellForm<CellSlot<C>>, item: ItemForm, context: StateContext) => CellTable<CellSlot<C>>
+/** What keeps cells that may be large on the heap. */
+export type HeapOf<C> = (init: Omit<HeapPartsInit<CellSlot<C>>, 'tally'>) => CellTable<CellSlot<C>>
 
 /** By what clock stored values are stamped; undefined: they are not. 'here': by this state, in this attempt. */
 export type StampedBy = TimeDomain | 'here' | undefined
@@ -94,10 +94,10 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     this.spec = spec
     this.#context = context
     this.#expiry = expiryOf(spec, context)
-    const { pagedStore: store, operator, mapLimit, dirtyLimit } = context
+    const { pagedStore: store, operator, mapLimit, dirtyLimit, copiedParts: copied } = context
     const form = this.#form()
     this.#paged = store === undefined ? undefined : new PagedCells({ store, operator, state: name, form, dirtyLimit })
-    this.#cells = this.#paged ?? heapOf?.(form, this.#item(), context) ?? new HeapCells(form, mapLimit)
+    this.#cells = this.#paged ?? heapOf?.({ form, part: this.#part(), mapLimit, copied }) ?? new HeapCells(form, mapLimit)
     this.log = this.#cells.log
   }
 
@@ -105,7 +105,7 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return this.#expiry !== undefined
   }
 
-  /** Cells, of maps their entries, also those of which nothing is alive any more. */
+  /** Cells, of maps and lists what is in them, also those of which nothing is alive any more. */
   get count(): number {
     return this.#cells.weight ?? this.#cells.size
   }
@@ -317,9 +317,9 @@ export abstract class StateCells<C = unknown> implements TrackedTable {
     return stampedBy === 'here' ? this.#expiry.revive(value, at as number) : this.#expiry.load(value, at, stampedBy)
   }
 
-  #item(): ItemForm {
+  #part(): PartForm {
     return {
-      stored: this.stamped ? (wrapped) => this.dumpOne(wrapped) : (item) => item,
+      stored: this.stamped ? (wrapped) => this.dumpOne(wrapped) : (part) => part,
       aliveAtCut: this.stamped ? (wrapped) => this.aliveAtCut(wrapped) : undefined,
     }
   }

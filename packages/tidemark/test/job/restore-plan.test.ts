@@ -65,7 +65,7 @@ test('what was taken is let go: afterwards no entry is there, and the lists are'
     const taken = all.of(OPERATOR, vertex, 0)
     const numbers = all.listOf(OPERATOR, 'numbers')
     all.forgetKeyed()
-    const nothing = ['amount', 'seen', 'timers/event'].map((name) => [name, []])
+    const nothing = ['amount', 'seen', 'told', 'timers/event'].map((name) => [name, []])
     const ofGroups = all.listOf(OPERATOR, 'of groups')
     expect(contentOf(taken)).toEqual({ states: nothing, numbers, ofGroups })
     expect(contentOf(all.of(OPERATOR, vertex, 0))).toEqual({ states: nothing, numbers, ofGroups })

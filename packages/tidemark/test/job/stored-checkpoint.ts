@@ -11,7 +11,7 @@ import { keyGroupRange, type KeyGroupRange } from '../../src/graph/key-groups.ts
 import type { JobGraph } from '../../src/graph/job-graph.ts'
 import { keyGroupOf } from '../../src/record/key-codec.ts'
 import { KeyedBackend } from '../../src/state/keyed-backend.ts'
-import type { MapState, ValueState } from '../../src/state/handles.ts'
+import type { ListState, MapState, ValueState } from '../../src/state/handles.ts'
 import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
 import { decodeSegment } from '../../src/state/snapshot-format.ts'
 import type { KeyedStateSnapshot, RestoredOperator } from '../../src/state/snapshot.ts'
@@ -20,12 +20,14 @@ import { writeSnapshot } from '../../src/task/write-snapshot.ts'
 
 export const MAX_PARALLELISM = 8
 export const OPERATOR = 'counts'
-export const STATES = { amount: { kind: 'value', version: 1 }, seen: { kind: 'map', version: 1 } } as const
+export const STATES = {
+  amount: { kind: 'value', version: 1 }, seen: { kind: 'map', version: 1 }, told: { kind: 'list', version: 1 },
+} as const
 
-/** What happens to one key; every so many changes there is a checkpoint. */
+/** What happens to one key, of which two are busy; every so many changes there is a checkpoint. */
 const change = fc.record({
-  key: fc.nat(20), n: fc.nat(9),
-  what: fc.constantFrom('set', 'set', 'set', 'put', 'put some', 'put some', 'take', 'clear'),
+  key: fc.oneof(fc.nat(20), fc.nat(1)), n: fc.nat(9),
+  what: fc.constantFrom('set', 'set', 'set', 'put', 'put some', 'put some', 'take', 'tell', 'tell', 'clear'),
 })
 export const history = fc.record({
   parallelism: fc.integer({ min: 1, max: 4 }),
@@ -39,8 +41,8 @@ export interface StoredCheckpoint {
   readonly ports: Pick<Ports, 'storage' | 'timers' | 'probe'>
   /** Segments that were read. */
   readonly reads: { count: number }
-  /** A map changed in part in it. */
-  readonly patched: boolean
+  /** Kinds of the states that changed in part in it. */
+  readonly patched: ReadonlySet<string>
 }
 
 const TIMERS = 'timers/event'
@@ -52,8 +54,9 @@ export function storedCheckpoint({ parallelism, epochs, sliceEntries }: History)
   const last = checkpointId(epochs.length)
   const segments = Array.from({ length: parallelism }, (_, subtask) => subtask).flatMap((subtask) => {
     const backend = new KeyedBackend({ maxParallelism: MAX_PARALLELISM, now: () => 0, freeze: true })
-    const [amount, seen] = [backend.declare('amount', STATES.amount), backend.declare('seen', STATES.seen)] as
-      [ValueState<unknown>, MapState<number, unknown>]
+    const [amount, seen, told] = [
+      backend.declare('amount', STATES.amount), backend.declare('seen', STATES.seen), backend.declare('told', STATES.told),
+    ] as [ValueState<unknown>, MapState<number, unknown>, ListState<unknown>]
     const keyGroups = keyGroupRange(subtask, parallelism, MAX_PARALLELISM)
     const chains = new SegmentChains()
     let written: StateSegment[] = []
@@ -66,7 +69,8 @@ export function storedCheckpoint({ parallelism, epochs, sliceEntries }: History)
         else if (what === 'put') seen.set(n, key)
         else if (what === 'put some') for (let i = 0; i < 8; i++) seen.set(n + i * 3, i)
         else if (what === 'take') seen.delete(n)
-        else for (const state of [amount, seen]) state.clear()
+        else if (what === 'tell') told.addAll(Array.from({ length: 1 + (n % 3) }, (_, i) => n + i))
+        else for (const state of [amount, seen, told]) state.clear()
       }
       const id = checkpointId(i + 1)
       const append = function* (checkpoint: CheckpointId, bytes: Uint8Array): Io<{ file: string; offset: number; length: number; crc32: number }> {
@@ -101,8 +105,8 @@ export function storedCheckpoint({ parallelism, epochs, sliceEntries }: History)
   }
   const ports = { storage, timers: {}, probe: () => {} } as unknown as StoredCheckpoint['ports']
   const vertices = [{ index: 0, name: OPERATOR, parallelism, operators: [{ name: OPERATOR, kind: 'process' }] }]
-  const patched = [...files.values()].some((bytes) =>
-    decodeSegment(bytes).snapshot.keyed.some(({ groups }) => groups.some((group) => group.patched !== undefined)))
+  const patched = new Set([...files.values()].flatMap((bytes) => decodeSegment(bytes).snapshot.keyed
+    .filter(({ groups }) => groups.some((group) => group.patched !== undefined)).map(({ kind }) => kind)))
   return { manifest: { checkpoint: last, segments, vertices } as unknown as Manifest, ports, reads, patched }
 }
 

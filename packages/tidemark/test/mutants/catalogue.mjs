@@ -482,18 +482,28 @@ export const MUTANTS = [
   },
   {
     name: 'map-removals-forgotten', class: 'I', bug: 'an entry that was removed from a map is back after a restore',
-    patches: one('state/map-patch.ts', 'this.#entries.delete(readText(reader, bytes))', 'readText(reader, bytes)'),
-    by: suite('state/map-patch.test.ts', 'PH-1, PH-2'),
+    patches: one('state/patch.ts', 'this.#entries.delete(readText(reader, bytes))', 'readText(reader, bytes)'),
+    by: suite('state/patch.test.ts', 'PH-1, PH-2'),
   },
   {
     name: 'map-not-held', class: 'I', bug: 'a map that changes while it waits to be encoded is written as it is by then',
-    patches: one('state/map-log.ts', '    if (this.#needs(slot)) this.#hold(key, slot)\n    slot.touched = this.epoch\n', '    slot.touched = this.epoch\n'),
+    patches: one('state/parts-log.ts', '    if (this.#needs(slot)) this.#hold(key, slot)\n    slot.touched = this.epoch\n', '    slot.touched = this.epoch\n'),
     by: suite('state/map-increments.test.ts', 'HM-1, MV-2, MK-1, IS-1'),
   },
   {
     name: 'map-entry-at-its-old-place', class: 'I', bug: 'an entry of a map that was removed and set again is restored at its old place',
-    patches: one('state/map-table.ts', '    one.remove(key)\n', ''),
+    patches: one('state/map-table.ts', '    yield* this.inSteps(next.gone, (key) => one.remove(key))\n', ''),
     by: suite('state/map-increments.test.ts', 'HM-1, MV-2, MK-1, IS-1'),
+  },
+  {
+    name: 'list-kept-by-its-newest', class: 'I', bug: 'a list that was set anew, and then added to, is restored with what it was before',
+    patches: one('state/list-table.ts', 'Math.min(one.kept, next.kept)', 'next.kept'),
+    by: suite('state/list-increments.test.ts', 'HM-1, MV-2, LX-1, IS-1'),
+  },
+  {
+    name: 'list-patched-though-trimmed', class: 'I', bug: 'a list of which a base lacks what had expired loses items that had not',
+    patches: one('state/list-table.ts', 'cell.trimmed || added', 'added'),
+    by: suite('state/list-increments.test.ts', 'PH-2'),
   },
   {
     name: 'cut-of-the-live-table', class: 'I', bug: 'a cut of state on disk holds what was written to the disk after it',

@@ -35,7 +35,7 @@ class Subtask {
 
   constructor(kind: StateBackendKind, subtask: number, parallelism: number, segments: readonly DecodedSegment[]) {
     this.#place = { subtask, parallelism }
-    this.backend = new KeyedBackend({ maxParallelism: MAX, now: () => 0, freeze: false, copiedEntries: 2, ...kind.part() })
+    this.backend = new KeyedBackend({ maxParallelism: MAX, now: () => 0, freeze: false, copiedParts: 2, ...kind.part() })
     const keyGroups = keyGroupRange(subtask, parallelism, MAX)
     if (segments.length > 0) this.backend.restore(restoreOperator(segments, { subtask, parallelism, keyGroups }))
     this.v = this.backend.declare('v', { kind: 'value', version: 1 })

@@ -2,12 +2,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Key } from '../../src/graph/key.ts'
-import { EntryChanges, EntryTally, MapCell } from '../../src/state/map-cell.ts'
+import { EntryChanges, MapCell } from '../../src/state/map-cell.ts'
+import { PartsTally } from '../../src/state/parts-log.ts'
 
 type Walk = readonly [expected: Iterator<[Key, unknown]>, found: Iterator<[Key, unknown]>]
 
 class Rig {
-  readonly tally = new EntryTally()
+  readonly tally = new PartsTally()
   readonly model = new Map<Key, unknown>()
   readonly cell = new MapCell(this.tally)
   #held: { readonly map: ReadonlyMap<Key, unknown>; readonly as: readonly (readonly [Key, unknown])[] } | undefined
@@ -32,8 +33,8 @@ class Rig {
     expect(cell.has(key)).toBe(model.has(key))
     expect([...cell.entries()]).toEqual([...model])
     expect([...cell.keys()]).toEqual([...model.keys()])
-    expect([...cell.asMap()]).toEqual([...model])
-    expect([cell.size, this.tally.entries]).toEqual([model.size, model.size])
+    expect([...cell.present()]).toEqual([...model])
+    expect([cell.size, this.tally.parts]).toEqual([model.size, model.size])
     if (this.#held !== undefined) expect([...this.#held.map]).toEqual(this.#held.as)
   }
 
@@ -96,7 +97,7 @@ test('MK-1, MK-2, MK-3: held or not, a map is a Map, also for who goes through i
 })
 
 test('MK-3: what is remembered of a small map in which much comes and goes is given up', () => {
-  const cell = new MapCell(new EntryTally())
+  const cell = new MapCell(new PartsTally())
   const changes = new EntryChanges()
   cell.track(changes)
   for (let n = 0; n < 1000; n++) {

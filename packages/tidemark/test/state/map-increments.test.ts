@@ -18,7 +18,7 @@ interface Item { readonly n: number; readonly at: number }
 interface Options {
   readonly sliceEntries: number
   readonly segmentBytes: number
-  readonly copiedEntries: number
+  readonly copiedParts: number
   readonly ttl: boolean
 }
 
@@ -29,11 +29,11 @@ class Rig extends IncrementsRig {
   readonly #state: MapState<Key, unknown>
   readonly #clock: { now: number }
 
-  constructor({ ttl, copiedEntries, ...options }: Options) {
+  constructor({ ttl, copiedParts, ...options }: Options) {
     const model = new Map<string, Map<Key, Item>>()
     const clock = { now: 1 }
     const backend = new KeyedBackend({
-      maxParallelism: KEY_GROUPS, now: () => clock.now, freeze: true, copiedEntries, ...newStore(),
+      maxParallelism: KEY_GROUPS, now: () => clock.now, freeze: true, copiedParts, ...newStore(),
     })
     const alive = ({ at }: { readonly at: number }, now: number): boolean => !ttl || now < at + TTL_MS
     super({
@@ -163,8 +163,8 @@ onEveryBackend(() => {
     const law = fc.property(
       fc.constantFrom(1, 2, 7), fc.constantFrom(1, 60, 100_000), fc.constantFrom(0, 3, 64), fc.boolean(),
       fc.array(event, { minLength: 10, maxLength: 120 }),
-      (sliceEntries, segmentBytes, copiedEntries, ttl, events) => {
-        const rig = new Rig({ sliceEntries, segmentBytes, copiedEntries, ttl })
+      (sliceEntries, segmentBytes, copiedParts, ttl, events) => {
+        const rig = new Rig({ sliceEntries, segmentBytes, copiedParts, ttl })
         for (let i = 0; i < 70; i++) rig.apply('set', `k${i % 3 === 0 ? 0 : i % 3}`, i % 2 === 0 ? i : `${i}`, i)
         rig.cut()
         rig.finishWriting()

@@ -52,7 +52,7 @@ export interface Branch {
 }
 
 /** States that branches declare; the others are the engine's own and keep their names. */
-export const DECLARED: ReadonlySet<string> = new Set(['buckets', 'counts', 'seen', 'waiting', 'told'])
+export const DECLARED: ReadonlySet<string> = new Set(['buckets', 'counts', 'ids', 'seen', 'waiting', 'told'])
 
 /** To a sink that is called `name` in the first version. */
 export function write<T>(lines: Stream<T, 'exactly-once'>, name: string, sink: SinkSpec<T, 'transactional'>, version: Version): void {

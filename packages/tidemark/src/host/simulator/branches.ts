@@ -3,7 +3,7 @@
  *
  * Each branch is a small pipeline of the public API that ends in a files sink, next to `lines`, which
  * computes its output from the records. The two share no code: that is the oracle. Here are the branches
- * without windows, and the drawing; the others are in window-branches.ts, late-branch.ts and map-branch.ts.
+ * without windows, and the drawing; the others are in window-branches.ts, late-branch.ts and parts-branch.ts.
  */
 import { state, type StateDeclaration } from '../../api/state.ts'
 import { Prng } from '../../base/prng.ts'
@@ -12,7 +12,7 @@ import type { ListState, MapState, ValueState } from '../../state/handles.ts'
 import { Bag, checkCounts, countKeys, stateOf, write, type Branch, type Moment } from './branch.ts'
 import { BEGIN_MS, type InputKind, type Row } from './inputs.ts'
 import { lateBranch } from './late-branch.ts'
-import { mapBranch } from './map-branch.ts'
+import { partsBranch } from './parts-branch.ts'
 import { evolved, heldIn, operatorIn, passedOn, renamed, stateIn } from './versions.ts'
 import { cascadeBranch, sessionBranch, slidingBranch, tumblingBranch } from './window-branches.ts'
 
@@ -27,18 +27,18 @@ const WINDOWS: readonly Draw[] = [tumblingBranch, slidingBranch, sessionBranch]
 const ONE_STAGE: readonly Draw[] = [...WINDOWS, processBranch, ...TIMELESS]
 const ALL: readonly Draw[] = [cascadeBranch, ...ONE_STAGE]
 
-/** Drawn apart. Chosen so that no seed of the corpus that was there before has maps: each means what it meant. */
-const MAPS = 0x6d7005c6
+/** Drawn apart. Chosen so that no seed of the corpus that was there before has them: each means what it meant. */
+const PARTS = 0x6d7005c6
 
 /** Of a world with this seed; `prefix` of their names. */
 export function drawBranches(seed: number, random: Prng, howMany: number, world: InputKind, prefix = ''): Branch[] {
-  const inMaps = new Prng(seed ^ MAPS).chance(1, 2)
+  const inParts = new Prng(seed ^ PARTS).chance(1, 2)
   const first: readonly Draw[] = world === 'late' ? [lateBranch] : world === 'silent' ? WINDOWS : ALL
   const others = world === 'late' ? TIMELESS : world === 'silent' ? ONE_STAGE : ALL
   return Array.from({ length: howMany }, (_, i) => {
     const draw = random.pick(i === 0 ? first : others)
     const name = `${prefix}b${i}`
-    return inMaps && draw === rollingBranch ? mapBranch(name) : draw(random, name)
+    return inParts && draw === rollingBranch ? partsBranch(name) : draw(random, name)
   })
 }
 

@@ -31,7 +31,7 @@ export class BroadcastState {
     const { operator, freeze, restored, processingTime, maxParallelism } = context
     const shared = {
       currentKey: THE_KEY, now: () => processingTime.now(), eventTime: undefined, freeze, maxParallelism, operator,
-      pagedStore: undefined, mapLimit: undefined, dirtyLimit: undefined, copiedEntries: undefined,
+      pagedStore: undefined, mapLimit: undefined, dirtyLimit: undefined, copiedParts: undefined,
     }
     this.#cells = Object.entries(specs).map(([name, spec]) => {
       const cells = new MapCells(name, spec, shared)

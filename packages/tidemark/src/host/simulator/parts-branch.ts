@@ -1,12 +1,12 @@
 /**
- * A branch that counts in maps which are much larger than what changes in them between two checkpoints, so that their
- * increments hold parts of them.
+ * A branch that keeps maps and lists which are much larger than what changes in them between two checkpoints, so that
+ * their increments hold parts of them.
  *
  * Drawn by branches.ts.
  */
 import { state, type StateDeclaration } from '../../api/state.ts'
 import { files } from '../../connector/file-sink.ts'
-import type { MapState } from '../../state/handles.ts'
+import type { ListState, MapState } from '../../state/handles.ts'
 import { Bag, countKeys, write, type Branch } from './branch.ts'
 import type { Row } from './inputs.ts'
 import { evolved, heldIn, operatorIn, passedOn, renamed, stateIn } from './versions.ts'
@@ -21,17 +21,22 @@ const AWAY = 1000
 /** What comes into a map first, and stays as it is: under -1 and below. */
 const RESTING = 200
 
+/** A list of so many ids, or a multiple of it, is turned round. */
+const ANEW = 50
+
 const placeOf = ({ id }: Row): number => id % PLACES
 
-export function mapBranch(name: string): Branch {
+export function partsBranch(name: string): Branch {
   const path = `/out/${name}`
   const operator = `${name}-counts`
   return {
-    plan: { kind: 'maps' },
+    plan: { kind: 'parts' },
     directories: [path],
     build(rows, bite, version) {
-      const counts = stateIn(version, 'counts')
-      const options = { state: { [counts]: state.map<number, unknown>(evolved(version, 'counts')) } }
+      const [counts, ids] = [stateIn(version, 'counts'), stateIn(version, 'ids')] as [string, string]
+      const options = {
+        state: { [counts]: state.map<number, unknown>(evolved(version, 'counts')), [ids]: state.list<unknown>(evolved(version, 'ids')) },
+      }
       const held = heldIn(version)
       const done = passedOn(rows, version).keyBy((row) => placeOf(row) % KEYS)
         .process<object, Declared>(operatorIn(version, operator), options as unknown as { state: Declared }, {
@@ -44,6 +49,10 @@ export function mapBranch(name: string): Branch {
             const nth = before === undefined ? 1 : held.read(before) + 1
             kept.delete(from)
             kept.set(to, held.of(nth))
+            const seen = states[ids] as ListState<unknown>
+            seen.push(held.of(row.id))
+            // From time to time it begins anew, with what it had.
+            if (seen.length % ANEW === 0) seen.set(seen.get().toReversed())
             bite(row.id)
             return [{ b: name, place, nth }]
           },
@@ -63,7 +72,13 @@ export function mapBranch(name: string): Branch {
         if (moved) return `what rests in ${operator} has moved`
         for (const [at, n] of entries) found.add(key, undefined, [at % AWAY, n])
       }
-      return found.differs(wanted, `counts of ${operator}`)
+      const seen = new Bag()
+      for (const row of rows) seen.add(placeOf(row) % KEYS, undefined, row.id)
+      const remembered = new Bag()
+      for (const { key, value } of moment.entries(operator, 'ids')) {
+        for (const id of value as readonly unknown[]) remembered.add(key, undefined, held.read(id))
+      }
+      return found.differs(wanted, `counts of ${operator}`) ?? remembered.differs(seen, `ids of ${operator}`)
     },
   }
 }

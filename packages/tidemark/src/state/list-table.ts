@@ -1,0 +1,60 @@
+/** The lists of one state on the heap, written item by item: see parts-table.ts. Owned by list-state.ts. */
+import type { Key } from '../graph/key.ts'
+import { encodeArrayHead, encodeItem } from '../record/value-codec.ts'
+import type { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
+import type { ListAtCut, ListCell, ListChanges } from './list-cell.ts'
+import type { PartsSlot } from './parts-log.ts'
+import { HeapParts, type HeapPartsInit, type PartForm, type Steps } from './parts-table.ts'
+
+interface ListSlot extends PartsSlot<ListAtCut, ListChanges> {
+  readonly cell: ListCell
+}
+
+export class HeapLists<S extends ListSlot> extends HeapParts<ListAtCut, ListChanges, S> {
+  constructor(init: HeapPartsInit<S>) {
+    super(init, ({ size }) => ({ kept: size }))
+  }
+
+  protected override * whole(
+    builder: () => KeyedSnapshotBuilder, key: Key, { cell }: S, list: ListAtCut, alive: PartForm['aliveAtCut'],
+  ): Steps<number> {
+    const writer = this.emptyWriter()
+    let items = 0
+    yield* this.inSteps(itemsOf(list, 0), this.placing(key, (item) => {
+      if (alive !== undefined && !alive(item)) return
+      encodeItem(writer, this.part.stored(item))
+      items += 1
+    }))
+    if (items < list.size) cell.trim()
+    if (items > 0) builder().putParts('array', key, items, writer.peek())
+    return items
+  }
+
+  protected override * patch(
+    builder: () => KeyedSnapshotBuilder, key: Key, { cell }: S, list: ListAtCut, { kept }: ListChanges,
+  ): Steps<boolean> {
+    const added = list.size - kept
+    if (cell.trimmed || added * 2 >= list.size) return false
+    const writer = this.emptyWriter()
+    writer.varint(kept)
+    encodeArrayHead(writer, added)
+    yield* this.inSteps(itemsOf(list, kept), this.placing(key, (item) => encodeItem(writer, this.part.stored(item))))
+    builder().patch(key, undefined, writer.peek())
+    return true
+  }
+
+  protected override nothing(): ListChanges {
+    return { kept: Infinity }
+  }
+
+  /** LX-2. */
+  protected override join(one: ListChanges, next: ListChanges): Iterable<void> {
+    one.kept = Math.min(one.kept, next.kept)
+    return []
+  }
+}
+
+/** While it is gone through, items may be added, which are none of it. */
+function* itemsOf({ items, size }: ListAtCut, from: number): Generator<unknown, void, undefined> {
+  for (let i = from; i < size; i++) yield items[i]
+}
