@@ -95,26 +95,20 @@ async function flights(input, limit, context) {
   return [compared(bench, results, 'loop', limit), compared(bench, results, 'map', limit)]
 }
 
+/** The sides of `lib/beside-loop.mjs`. */
+function besideLoop(bench, records, { label = bench, sides = ['engine', 'loop', 'batches'] } = {}) {
+  return async (context) => {
+    const results = await interleave({ ...context(label), sides, run: (name) => runSide(side(bench), [name, String(records)]) })
+    return sides.slice(1).map((base) => compared(bench, results, base, base === 'loop' ? 3 : undefined))
+  }
+}
+
 const BENCHES = {
   async flights(context) {
     return [...await flights('read', 1.3, context), ...await flights('decoded', 3, context)]
   },
-  async words(context) {
-    const results = await interleave({
-      ...context('word count'),
-      sides: ['engine', 'loop', 'batches'],
-      run: (name) => runSide(side('words'), [name, String(WORD_LINES)]),
-    })
-    return [compared('words', results, 'loop', 3), compared('words', results, 'batches')]
-  },
-  async chain(context) {
-    const results = await interleave({
-      ...context('chain'),
-      sides: ['engine', 'loop', 'batches'],
-      run: (name) => runSide(side('chain'), [name, String(CHAIN_RECORDS)]),
-    })
-    return [compared('chain', results, 'loop', 3), compared('chain', results, 'batches')]
-  },
+  words: besideLoop('words', WORD_LINES, { label: 'word count' }),
+  chain: besideLoop('chain', CHAIN_RECORDS),
   async windows(context) {
     const results = await interleave({
       ...context('windows'),
@@ -123,30 +117,9 @@ const BENCHES = {
     })
     return [compared('windows', results, 'hour', 3)]
   },
-  async sessions(context) {
-    const results = await interleave({
-      ...context('sessions'),
-      sides: ['engine', 'loop', 'batches'],
-      run: (name) => runSide(side('sessions'), [name, String(SESSION_RECORDS)]),
-    })
-    return [compared('sessions', results, 'loop', 3), compared('sessions', results, 'batches')]
-  },
-  async joins(context) {
-    const results = await interleave({
-      ...context('interval join'),
-      sides: ['engine', 'loop'],
-      run: (name) => runSide(side('interval-join'), [name, String(JOIN_RECORDS)]),
-    })
-    return [compared('interval-join', results, 'loop', 3)]
-  },
-  async cep(context) {
-    const results = await interleave({
-      ...context('patterns'),
-      sides: ['engine', 'loop', 'batches'],
-      run: (name) => runSide(side('cep'), [name, String(PATTERN_RECORDS)]),
-    })
-    return [compared('cep', results, 'loop', 3), compared('cep', results, 'batches')]
-  },
+  sessions: besideLoop('sessions', SESSION_RECORDS),
+  joins: besideLoop('interval-join', JOIN_RECORDS, { label: 'interval join', sides: ['engine', 'loop'] }),
+  cep: besideLoop('cep', PATTERN_RECORDS, { label: 'patterns' }),
   async timers(context) {
     const results = await interleave({
       ...context('timers'),

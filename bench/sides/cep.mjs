@@ -3,36 +3,25 @@
  *
  *   node sides/cep.mjs (engine|loop|batches) RECORDS
  *
- * A hot reading, directly followed by a warm one, followed by a cold one less than a second after the
- * first: every match, for each of 1,000 sensors. engine: the job, state in memory. loop: the state machine
- * one would write by hand for this pattern alone, with a list of the hot-and-warm pairs of each sensor, which
- * are records, since these are what a match gives; it relies on records being in order of event time and keeps nothing that could be restored. batches: the
- * same over arrays of records from the generator source, so with its records made as for the engine.
+ * A hot reading, directly followed by a warm one, followed by a cold one less than a second after the first: every match,
+ * for each of 1,000 sensors. loop: the state machine one would write by hand for this pattern alone, with a list of the
+ * hot-and-warm pairs of each sensor, which are records, since these are what a match gives; it relies on records being in
+ * order of event time and keeps nothing that could be restored.
  */
-import { collect, generator, job, startJob } from 'tidemark'
+import { generator, job } from 'tidemark'
+import { besideLoop } from '../lib/beside-loop.mjs'
 import { digestOf, isCold, isHot, isWarm, keyOf, record, WITHIN_MS } from '../lib/cep.mjs'
-import { forEachBatch } from '../lib/generated.mjs'
-import { report, timed } from '../lib/measure.mjs'
-
-const side = process.argv[2]
-const records = Number(process.argv[3])
 
 const toRow = (key, hot, warm, cold) => ({ key, hot: hot.at, warm: warm.at, cold: cold.at })
 
-async function engine() {
-  const sink = collect()
-  const watch = job('watch', (j) => {
-    j.from('readings', generator({ record, count: records }), { eventTime: ({ at }) => at })
-      .keyBy(keyOf)
-      .match('cooling', (p) => p
-        .begin('hot', isHot).next('warm', isWarm).followedBy('cold', isCold).within(WITHIN_MS))
-      .map(({ key, records: { hot, warm, cold } }) => toRow(key, hot[0], warm[0], cold[0]))
-      .to('matches', sink)
-  })
-  const outcome = await startJob(watch).done
-  if (outcome.kind !== 'finished') throw outcome.error ?? new Error(`the job ended as ${outcome.kind}`)
-  return sink.committed
-}
+const makeJob = (sink, records) => job('watch', (j) => {
+  j.from('readings', generator({ record, count: records }), { eventTime: ({ at }) => at })
+    .keyBy(keyOf)
+    .match('cooling', (p) => p
+      .begin('hot', isHot).next('warm', isWarm).followedBy('cold', isCold).within(WITHIN_MS))
+    .map(({ key, records: { hot, warm, cold } }) => toRow(key, hot[0], warm[0], cold[0]))
+    .to('matches', sink)
+})
 
 class Machine {
   matches = []
@@ -57,23 +46,10 @@ class Machine {
     if (last !== undefined && isWarm(reading) && at - last.at < WITHIN_MS) pairs.push({ hot: last, warm: reading })
     sensor.last = isHot(reading) ? reading : undefined
   }
+
+  end() {
+    return this.matches
+  }
 }
 
-function loop() {
-  const machine = new Machine()
-  for (let n = 0; n < records; n++) machine.add(record(n))
-  return machine.matches
-}
-
-function batches() {
-  const machine = new Machine()
-  forEachBatch(generator({ record, count: records }), (batch) => {
-    for (const reading of batch) machine.add(reading)
-  })
-  return machine.matches
-}
-
-const work = { engine, loop, batches }[side]
-const { result, times } = await timed(work)
-report({ times, digest: digestOf(result) })
-process.exit(0)
+await besideLoop({ job: makeJob, record, fold: () => new Machine(), digest: digestOf })

@@ -4,38 +4,29 @@
  *   node sides/interval-join.mjs (engine|loop) RECORDS
  *
  * Two sources of RECORDS records each, 1000 keys, pairs up to 20 ms apart: about two for each left record.
- * Every pair is made; one in 64 goes to the sink. engine: the job, state in memory. loop: what one would
- * write by hand, knowing that both sides come in order of time and in step: two queues for each key.
+ * Every pair is made; one in 64 goes to the sink. loop: what one would write
+ * by hand, knowing that both sides come in order of time and in step: two queues for each key.
  */
-import { collect, generator, job, startJob } from 'tidemark'
-import { digestOf, keyOf, record } from '../lib/chain.mjs'
-import { report, timed } from '../lib/measure.mjs'
+import { generator, job } from 'tidemark'
+import { besideLoop } from '../lib/beside-loop.mjs'
+import { keyOf, record } from '../lib/chain.mjs'
 
 const APART_MS = 20
 /** Right record n has another key than left record n. */
 const SHIFT = 7_919
 
-const side = process.argv[2]
-const count = Number(process.argv[3])
-
 const right = (n) => ({ ...record(n + SHIFT), at: record(n).at })
 const pair = (l, r) => ({ key: l.sensor, start: l.at, value: l.celsius * 1024 + r.celsius })
 const isKept = ({ value }) => value % 64 === 0
 
-async function engine() {
-  const sink = collect()
-  const joins = job('interval-join', (j) => {
-    const lefts = j.from('lefts', generator({ record, count }), { eventTime: ({ at }) => at })
-    const rights = j.from('rights', generator({ record: right, count }), { eventTime: ({ at }) => at })
-    lefts.keyBy(keyOf)
-      .intervalJoin('near', rights.keyBy(keyOf), { between: [0, APART_MS] }, pair)
-      .filter(isKept)
-      .to('pairs', sink)
-  })
-  const outcome = await startJob(joins).done
-  if (outcome.kind !== 'finished') throw outcome.error ?? new Error(`the job ended as ${outcome.kind}`)
-  return sink.committed
-}
+const makeJob = (sink, count) => job('interval-join', (j) => {
+  const lefts = j.from('lefts', generator({ record, count }), { eventTime: ({ at }) => at })
+  const rights = j.from('rights', generator({ record: right, count }), { eventTime: ({ at }) => at })
+  lefts.keyBy(keyOf)
+    .intervalJoin('near', rights.keyBy(keyOf), { between: [0, APART_MS] }, pair)
+    .filter(isKept)
+    .to('pairs', sink)
+})
 
 /** Records of one side and key, oldest first; those that are too old leave at the front. */
 class Queue {
@@ -55,7 +46,7 @@ class Queue {
   }
 }
 
-function loop() {
+function loop(count) {
   const results = []
   const keys = new Map()
   const queuesOf = (key) => {
@@ -85,7 +76,4 @@ function loop() {
   return results
 }
 
-const work = { engine, loop }[side]
-const { result, times } = await timed(work)
-report({ times, digest: digestOf(result) })
-process.exit(0)
+await besideLoop({ job: makeJob, loop })

@@ -4,22 +4,17 @@
  *   node sides/sessions.mjs (engine|loop|batches) RECORDS
  *
  * Counts of the sessions of 2,000 keys, half of which speak in every other second: a session has about 100
- * records, and a gap of half a second ends it. engine: the job, state in memory. loop: what one would write by
- * hand, knowing that records come in order of time: one open session for each key. batches: the same over
- * arrays of records from the generator source, so with its records made as for the engine.
+ * records, and a gap of half a second ends it. loop: what one would write by hand, knowing that records come in
+ * order of time: one open session for each key.
  */
-import { collect, generator, job, session, startJob } from 'tidemark'
-import { digestOf, KEYS, record as reading } from '../lib/chain.mjs'
-import { forEachBatch } from '../lib/generated.mjs'
-import { report, timed } from '../lib/measure.mjs'
+import { generator, job, session } from 'tidemark'
+import { besideLoop } from '../lib/beside-loop.mjs'
+import { KEYS, record as reading } from '../lib/chain.mjs'
 
 const GAP_MS = 500
 const TURN_MS = 1000
 /** Twice as many keys: the ones of the even and of the odd seconds. */
 const NIGHT_KEYS = KEYS.map((key) => `night-${key}`)
-
-const side = process.argv[2]
-const count = Number(process.argv[3])
 
 function record(n) {
   const { at, celsius, sensor } = reading(n)
@@ -27,19 +22,13 @@ function record(n) {
 }
 const keyOf = ({ sensor }) => sensor
 
-async function engine() {
-  const sink = collect()
-  const counts = job('sessions', (j) => {
-    j.from('readings', generator({ record, count }), { eventTime: ({ at }) => at })
-      .keyBy(keyOf)
-      .window('per-session', session({ gap: `${GAP_MS}ms` }))
-      .count()
-      .to('counts', sink)
-  })
-  const outcome = await startJob(counts).done
-  if (outcome.kind !== 'finished') throw outcome.error ?? new Error(`the job ended as ${outcome.kind}`)
-  return sink.committed
-}
+const makeJob = (sink, count) => job('sessions', (j) => {
+  j.from('readings', generator({ record, count }), { eventTime: ({ at }) => at })
+    .keyBy(keyOf)
+    .window('per-session', session({ gap: `${GAP_MS}ms` }))
+    .count()
+    .to('counts', sink)
+})
 
 class Sessions {
   results = []
@@ -64,21 +53,4 @@ class Sessions {
   }
 }
 
-function loop() {
-  const sessions = new Sessions()
-  for (let n = 0; n < count; n++) sessions.add(record(n))
-  return sessions.end()
-}
-
-function batches() {
-  const sessions = new Sessions()
-  forEachBatch(generator({ record, count }), (records) => {
-    for (const each of records) sessions.add(each)
-  })
-  return sessions.end()
-}
-
-const work = { engine, loop, batches }[side]
-const { result, times } = await timed(work)
-report({ times, digest: digestOf(result) })
-process.exit(0)
+await besideLoop({ job: makeJob, record, fold: () => new Sessions() })

@@ -3,21 +3,15 @@
  *
  *   node sides/words.mjs (engine|loop|batches) LINES
  *
- * Lines of eight words of 5,000, some far more often than others, are split, and each word has a running count, of which every
- * thousandth is a result. engine: the job, state in memory. loop: a Map. batches: the same over arrays of lines from the
- * generator source, so with its records made as for the engine.
+ * Lines of eight words of 5,000, some far more often than others, are split, and each word has a running count, of which
+ * every thousandth is a result. loop: a Map.
  */
-import { collect, count, generator, job, startJob } from 'tidemark'
-import { digestOf } from '../lib/chain.mjs'
-import { forEachBatch } from '../lib/generated.mjs'
-import { report, timed } from '../lib/measure.mjs'
+import { count, generator, job } from 'tidemark'
+import { besideLoop } from '../lib/beside-loop.mjs'
 
 const WORDS = Array.from({ length: 5_000 }, (_, i) => `${'word'.slice(0, 1 + (i % 4))}${i.toString(36)}`)
 const WORDS_A_LINE = 8
 const EACH = 1_000
-
-const side = process.argv[2]
-const lines = Number(process.argv[3])
 
 /** The product of two numbers that are spread evenly is small more often than not. */
 function wordOf(n) {
@@ -32,21 +26,15 @@ function record(n) {
 }
 const wordsOf = ({ text }) => text.split(' ')
 
-async function engine() {
-  const sink = collect()
-  const words = job('words', (j) => {
-    j.from('lines', generator({ record, count: lines }), { eventTime: () => 0 })
-      .flatMap(wordsOf)
-      .keyBy((word) => word)
-      .aggregate('counts', { times: count() })
-      .filter(({ times }) => times % EACH === 0)
-      .map(({ key, times }) => ({ key, start: 0, value: times }))
-      .to('results', sink)
-  })
-  const outcome = await startJob(words).done
-  if (outcome.kind !== 'finished') throw outcome.error ?? new Error(`the job ended as ${outcome.kind}`)
-  return sink.committed
-}
+const makeJob = (sink, lines) => job('words', (j) => {
+  j.from('lines', generator({ record, count: lines }), { eventTime: () => 0 })
+    .flatMap(wordsOf)
+    .keyBy((word) => word)
+    .aggregate('counts', { times: count() })
+    .filter(({ times }) => times % EACH === 0)
+    .map(({ key, times }) => ({ key, start: 0, value: times }))
+    .to('results', sink)
+})
 
 class Counts {
   results = []
@@ -59,23 +47,10 @@ class Counts {
       if (times % EACH === 0) this.results.push({ key: word, start: 0, value: times })
     }
   }
+
+  end() {
+    return this.results
+  }
 }
 
-function loop() {
-  const counts = new Counts()
-  for (let n = 0; n < lines; n++) counts.add(record(n))
-  return counts.results
-}
-
-function batches() {
-  const counts = new Counts()
-  forEachBatch(generator({ record, count: lines }), (records) => {
-    for (const each of records) counts.add(each)
-  })
-  return counts.results
-}
-
-const work = { engine, loop, batches }[side]
-const { result, times } = await timed(work)
-report({ times, digest: digestOf(result) })
-process.exit(0)
+await besideLoop({ job: makeJob, record, fold: () => new Counts() })
