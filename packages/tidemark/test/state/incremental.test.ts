@@ -90,16 +90,11 @@ onEveryBackend(() => {
       (sliceEntries, segmentBytes, events) => {
         const rig = new Rig({ sliceEntries, segmentBytes })
         for (let i = 0; i < 60; i++) rig.apply(i % 2 === 0 ? 'v.set' : 'l.push', `k${i}`, i)
-        rig.cut()
-        rig.finishWriting()
-        rig.complete(0)
-        for (const each of events) {
-          if ('key' in each) rig.apply(each.kind, each.key, each.n)
-          else rig.play(each.kind, each.n)
-        }
-        rig.cut()
-        rig.finishWriting()
-        expect(rig.checked).toBeGreaterThan(0)
+        rig.playThrough(events, (each) => {
+          if (!('key' in each)) return each
+          rig.apply(each.kind, each.key, each.n)
+          return undefined
+        })
         increments += rig.increments
       },
     )

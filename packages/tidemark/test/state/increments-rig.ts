@@ -65,6 +65,20 @@ export class IncrementsRig {
     else this.abort()
   }
 
+  /** A first checkpoint, which completes; the events, of which `apply` gives back what is for `play`; a last checkpoint. */
+  playThrough<E>(events: readonly E[], apply: (event: E) => { readonly kind: string; readonly n: number } | undefined): void {
+    this.cut()
+    this.finishWriting()
+    this.complete(0)
+    for (const each of events) {
+      const ofRig = apply(each)
+      if (ofRig !== undefined) this.play(ofRig.kind, ofRig.n)
+    }
+    this.cut()
+    this.finishWriting()
+    expect(this.checked).toBeGreaterThan(0)
+  }
+
   cut(): void {
     this.#writing?.fiber.cancel()
     this.#slice = undefined
