@@ -20,8 +20,9 @@ import type {
 } from '../graph/operator-spec.ts'
 import type { TimeDomain } from '../graph/window-spec.ts'
 import { checkKey } from '../record/key-codec.ts'
-import { inTurn } from '../state/entry-slices.ts'
+import { IncrementalSnapshots } from '../state/incremental.ts'
 import type { KeyedBackend } from '../state/keyed-backend.ts'
+import { everythingIn, type TrackedTable } from '../state/slices.ts'
 import type { OperatorSnapshot } from '../state/snapshot.ts'
 import { declareState, eventClock } from './declare-state.ts'
 import { userError } from './errors.ts'
@@ -78,6 +79,9 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
   })
   const { backend, handles } = declareState(spec.state, context, eventClock(
     operator, () => timers.eventTime, () => (ctx.timerDomain === 'processing' ? undefined : ctx.timestamp)))
+  /** Made at the first cut, when all states are declared. */
+  let increments: IncrementalSnapshots | undefined
+  const tables = (): readonly TrackedTable[] => [...timers.tables, ...backend.tables()]
   const ctx: ProcessContext = new ProcessContext({
     operator, keyed: keysOf.some((keyOf) => keyOf !== undefined), timers, state: handles,
     broadcast: spec.broadcast,
@@ -140,12 +144,17 @@ export function createFunctions(spec: Functions, context: OperatorContext): Runn
       if (timers.fireMore(most)) output.watermark(timers.watermark)
     },
     onIdle: (idle) => output.idle(idle),
-    snapshot: (checkpoint): OperatorSnapshot => ({
-      keyed: [], lists: timers.snapshotLists(), slices: inTurn([timers.slices(), backend.cut(checkpoint)]),
-    }),
-    look: () => ({ keyed: backend.snapshot(), lists: timers.snapshotLists(), slices: timers.slices() }),
-    onCheckpointComplete: (checkpoint) => backend.onCheckpointComplete(checkpoint),
-    onCheckpointAborted: (checkpoint) => backend.onCheckpointAborted(checkpoint),
+    snapshot(checkpoint): OperatorSnapshot {
+      increments ??= new IncrementalSnapshots(tables())
+      backend.beginCut()
+      return { keyed: [], lists: timers.snapshotLists(), slices: increments.cut(checkpoint) }
+    },
+    look() {
+      backend.beginCut()
+      return { keyed: everythingIn(tables()), lists: timers.snapshotLists() }
+    },
+    onCheckpointComplete: (checkpoint) => increments?.confirm(checkpoint),
+    onCheckpointAborted: (checkpoint) => increments?.abort(checkpoint),
     close: () => timers.close(),
   }
   return {

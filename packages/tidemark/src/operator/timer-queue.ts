@@ -7,12 +7,19 @@
  *   TQ-2  `pop` gives them by time, and those of equal time in the order of registration.
  *   TQ-3  A deleted timer stays in the heap until it surfaces or more than half of the heap is dead; so a
  *         deletion costs no search, and memory stays within twice the live timers.
- *   TQ-4  The order of registration is all that a snapshot has to keep: what is added to another queue in
- *         this order fires there in the same order as here.
+ *   TQ-4  `slots` gives them in the order of registration, which is all that a snapshot has to keep: what is added to
+ *         another queue in this order fires there in the same order as here. Those of the last cut may be gone through while
+ *         timers come and go; of what has come meanwhile some is given, too.
+ *   TQ-5  As keyed state they are a bag (segment-chain.ts): what is written of one, also when it goes, is all of it.
  */
 import { Heap } from '../base/heap.ts'
 import type { Key } from '../graph/key.ts'
 import type { Window } from '../graph/window-spec.ts'
+import { GONE, type Slot } from '../state/change-log.ts'
+import type { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
+import type { TrackedTable } from '../state/slices.ts'
+import type { Extent } from '../state/snapshot.ts'
+import { TimerLog } from './timer-log.ts'
 
 export interface Timer {
   readonly key: Key
@@ -21,28 +28,40 @@ export interface Timer {
   readonly time: number
 }
 
-interface Entry extends Timer {
+interface Entry extends Timer, Slot {
   /** Of registration; unique in the queue. */
-  order: number
-  live: boolean
+  readonly order: number
   /** Another timer of the same key and time, for another window. */
   next: Entry | undefined
+  /** In the order of registration. */
+  earlier: Entry | undefined
+  later: Entry | undefined
 }
 
 const COMPACT_FROM = 64
-/** So many numbers to each timer, and they are put in order by place and not by comparing. */
-const PLACES_PER_TIMER = 4
 
+const isLive = ({ touched }: Entry): boolean => touched !== GONE
 const before = (a: Entry, b: Entry): boolean => a.time < b.time || (a.time === b.time && a.order < b.order)
 
-export class TimerQueue {
+export class TimerQueue implements TrackedTable {
+  readonly log = new TimerLog()
+  readonly #builder: (extent: Extent) => KeyedSnapshotBuilder
   #heap = new Heap<Entry>(before)
   /** By key and time, so that a registration of what is there already costs two look-ups. */
   readonly #byKey = new Map<Key, Map<number, Entry>>()
+  #first: Entry | undefined
+  #last: Entry | undefined
+  /** How far whoever goes through those of the last cut has come. */
+  #cut: { next: Entry | undefined } = { next: undefined }
   #size = 0
   #order = 0
 
-  get size(): number {
+  /** `builder`: of snapshots. */
+  constructor(builder: (extent: Extent) => KeyedSnapshotBuilder) {
+    this.#builder = builder
+  }
+
+  get count(): number {
     return this.#size
   }
 
@@ -55,10 +74,15 @@ export class TimerQueue {
     }
     const first = ofKey.get(time)
     if (find(first, namespace) !== undefined) return false
-    const entry: Entry = { key, namespace, time, order: this.#order++, live: true, next: first }
+    const earlier = this.#last
+    const entry: Entry = { touched: 0, key, namespace, time, order: this.#order++, next: first, earlier, later: undefined }
+    if (earlier === undefined) this.#first = entry
+    else earlier.later = entry
+    this.#last = entry
     ofKey.set(time, entry)
     this.#heap.push(entry)
     this.#size += 1
+    this.log.came(entry)
     return true
   }
 
@@ -69,7 +93,7 @@ export class TimerQueue {
     const heap = this.#heap
     if (heap.size > COMPACT_FROM && heap.size > 2 * this.#size) {
       this.#heap = new Heap<Entry>(before)
-      for (const each of heap.values()) if (each.live) this.#heap.push(each)
+      for (const each of heap.values()) if (isLive(each)) this.#heap.push(each)
     }
     return true
   }
@@ -77,7 +101,7 @@ export class TimerQueue {
   peek(): Timer | undefined {
     for (;;) {
       const entry = this.#heap.peek()
-      if (entry === undefined || entry.live) return entry
+      if (entry === undefined || isLive(entry)) return entry
       this.#heap.pop()
     }
   }
@@ -91,39 +115,46 @@ export class TimerQueue {
     return entry
   }
 
-  /**
-   * All, in the order of registration. Numbers them anew from 0 on, so that the next call finds few numbers
-   * without a timer.
-   */
-  registered(): Timer[] {
-    const entries = this.#inOrder()
-    const live: Entry[] = []
-    let order = 0
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]
-      if (entry === undefined) continue
-      // Dead ones, too: each keeps its place among the others, which is what the heap goes by.
-      entry.order = order++
-      if (entry.live) live.push(entry)
-    }
-    this.#order = order
-    return live
+  builder(extent: Extent): KeyedSnapshotBuilder {
+    return this.#builder(extent)
   }
 
-  /** Live and dead, by number; with gaps if they are put in order by place. */
-  #inOrder(): (Entry | undefined)[] {
-    const heap = this.#heap
-    if (this.#order > PLACES_PER_TIMER * heap.size) {
-      return [...heap.values()].sort((a, b) => a.order - b.order)
+  * slots(as: 'of now' | 'of the cut'): Generator<readonly [Key, Entry], void, undefined> {
+    const cursor = { next: this.#first }
+    if (as === 'of the cut') this.#cut = cursor
+    for (let entry = cursor.next; entry !== undefined; entry = cursor.next) {
+      cursor.next = entry.later
+      yield [entry.key, entry]
     }
-    const places = Array<Entry | undefined>(this.#order)
-    for (const entry of heap.values()) places[entry.order] = entry
-    return places
+  }
+
+  write(builder: KeyedSnapshotBuilder, key: Key, slot: Slot): boolean {
+    builder.put(key, this.namespaceOf(slot), this.valueIn(slot))
+    return true
+  }
+
+  drop(): void {}
+
+  namespaceOf(slot: Slot): readonly [number, number] | undefined {
+    const { namespace } = slot as Entry
+    return namespace === undefined ? undefined : [namespace.start, namespace.end]
+  }
+
+  valueIn(slot: Slot): number {
+    return (slot as Entry).time
   }
 
   #forget(entry: Entry): void {
-    entry.live = false
+    this.log.gone(entry)
     this.#size -= 1
+    const { earlier, later } = entry
+    if (this.#cut.next === entry) this.#cut.next = later
+    // Whoever keeps what has gone must not keep others with it.
+    entry.earlier = entry.later = undefined
+    if (earlier === undefined) this.#first = later
+    else earlier.later = later
+    if (later === undefined) this.#last = earlier
+    else later.earlier = earlier
     const ofKey = this.#byKey.get(entry.key)
     if (ofKey === undefined) return
     const rest = without(ofKey.get(entry.time), entry)
@@ -141,8 +172,10 @@ function find(first: Entry | undefined, namespace: Window | undefined): Entry | 
 
 /** The chain that begins with `first`, without `entry`. */
 function without(first: Entry | undefined, entry: Entry): Entry | undefined {
-  if (first === entry) return entry.next
-  for (let at = first; at !== undefined; at = at.next) if (at.next === entry) at.next = entry.next
+  const { next } = entry
+  entry.next = undefined
+  if (first === entry) return next
+  for (let at = first; at !== undefined; at = at.next) if (at.next === entry) at.next = next
   return first
 }
 

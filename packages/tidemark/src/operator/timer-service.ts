@@ -8,8 +8,8 @@
  *   TS-2  A timer that a callback registers for a time already reached fires within the same advance.
  *   TS-3  The watermark that callbacks see is the one that fires them.
  *   TS-4  One registration with the clock at most, for the earliest processing-time timer.
- *   TS-5  Snapshots hold every live timer with key and namespace. After restore, processing-time timers
- *         of the past are due at once.
+ *   TS-5  Snapshots hold every live timer with key and namespace, increments those that came and went. After restore,
+ *         processing-time timers of the past are due at once, and some of equal time may have changed places.
  *   TS-6  The watermark is part of the snapshot and never falls behind it after restore.
  *   TS-7  One call fires at most TIMERS_AT_ONCE timers, or as many as it is given: what is left waits for
  *         `fireMore`, so that checkpoints and the event loop have their turn between. A snapshot taken
@@ -23,9 +23,9 @@ import { assert } from '../base/assert.ts'
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../base/time.ts'
 import type { Key } from '../graph/key.ts'
 import type { TimeDomain, Window } from '../graph/window-spec.ts'
-import { EntrySlices, inTurn } from '../state/entry-slices.ts'
 import { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
-import type { ListStateSnapshot, RestoredOperator, SnapshotSlices } from '../state/snapshot.ts'
+import type { TrackedTable } from '../state/slices.ts'
+import type { Extent, ListStateSnapshot, RestoredOperator } from '../state/snapshot.ts'
 import type { ProcessingTimeService } from './operator.ts'
 import { TimerQueue, type Timer } from './timer-queue.ts'
 import { restoredWatermark, watermarkState } from './watermark-state.ts'
@@ -47,10 +47,9 @@ export const TIMERS_AT_ONCE = 500
 export class TimerService {
   readonly #clock: ProcessingTimeService
   readonly #target: TimerTarget
-  readonly #maxParallelism: number
-  readonly #queues: Readonly<Record<TimeDomain, TimerQueue>> = {
-    event: new TimerQueue(), processing: new TimerQueue(),
-  }
+  readonly #queues: Readonly<Record<TimeDomain, TimerQueue>>
+  /** All timers, to be cut with what else the operator has. */
+  readonly tables: readonly TrackedTable[]
   #watermark = MIN_TIMESTAMP
   #eventTime = MIN_TIMESTAMP
   /** Timers of the watermark are left. */
@@ -66,8 +65,11 @@ export class TimerService {
   }) {
     this.#clock = options.clock
     this.#target = options.target
-    this.#maxParallelism = options.maxParallelism
-    const { restored } = options
+    const { restored, maxParallelism } = options
+    const queueOf = (domain: TimeDomain): TimerQueue => new TimerQueue((extent: Extent) =>
+      new KeyedSnapshotBuilder({ name: STATE_NAMES[domain], kind: 'timers', version: 1, extent, maxParallelism }))
+    this.#queues = { event: queueOf('event'), processing: queueOf('processing') }
+    this.tables = Object.values(this.#queues)
     if (restored === undefined) return
     this.#watermark = restoredWatermark(restored)
     this.#firing = (restored.list(FIRING) ?? []).length > 0
@@ -149,17 +151,6 @@ export class TimerService {
     this.#firing = (queue.peek()?.time ?? Infinity) <= watermark
     if (!this.#firing) this.#eventTime = watermark
     return !this.#firing
-  }
-
-  /** Every live timer as of now; a timer never changes, so they are only listed here. */
-  slices(): SnapshotSlices {
-    const maxParallelism = this.#maxParallelism
-    return inTurn((['event', 'processing'] as const).map((domain) => new EntrySlices<Timer>(
-      this.#queues[domain].registered(),
-      (extent) => new KeyedSnapshotBuilder({ name: STATE_NAMES[domain], kind: 'timers', version: 1, extent, maxParallelism }),
-      (builder, { key, namespace, time }) =>
-        builder.put(key, namespace === undefined ? undefined : [namespace.start, namespace.end], time),
-    )))
   }
 
   snapshotLists(): ListStateSnapshot[] {

@@ -13,9 +13,9 @@
  *   WO-5  Only an element that ALL its windows refused, and that is late itself, goes to the late output.
  *   WO-6  A merge moves contents, values and timers before the trigger sees the element that caused it.
  *   WO-7  Emptied contents are no contents: a window without elements does not fire.
- *   WO-8  A cut encodes nothing: contents and the triggers' numbers are tables, cut together with the state of the
- *         window function and written beside processing, changes alone where that is enough; sessions and timers,
- *         which never change, are listed.
+ *   WO-8  A cut encodes nothing: contents, the triggers' numbers and timers are tables, cut together with the state of
+ *         the window function and written beside processing, changes alone where that is enough; sessions, which
+ *         never change, are listed.
  *
  * Source: Flink WindowOperator, EvictingWindowOperator, MergingWindowSet.
  */
@@ -64,7 +64,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     },
   })
   const emitter = createEmitter(spec, context, timers)
-  const tables = [table, numbers, ...emitter.tables()]
+  const tables = [...timers.tables, table, numbers, ...emitter.tables()]
   const increments = new IncrementalSnapshots(tables)
   let currentKey: Key = ALL_KEY
   let currentWindow: Window = { start: 0, end: 0 }
@@ -247,9 +247,9 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
 
   /** What never changes, as of now. */
   function listed(): SnapshotSlices[] {
-    if (!merging) return [timers.slices()]
+    if (!merging) return []
     const all = [...sessions].flatMap(([key, ofKey]) => ofKey.entries().map((session) => ({ key, ...session })))
-    return [timers.slices(), new EntrySlices(
+    return [new EntrySlices(
       all, (extent) => windowSnapshot('sessions', maxParallelism, extent),
       (builder, { key, window, stateWindow }) => builder.put(key, namespaceOf(window), namespaceOf(stateWindow)),
     )]

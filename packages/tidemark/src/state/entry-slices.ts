@@ -1,7 +1,7 @@
 /**
  * Entries that were listed at the cut and never change: encoded in slices, as a whole state.
  *
- * Made by operators at the barrier, for what they can list cheaply (timers); pulled by the writer of the snapshot.
+ * Made by operators at the barrier, for what they can list cheaply; pulled by the writer of the snapshot.
  *
  *   ES-1  All entries are given once, in their order: the first part as 'whole', the others as 'more'.
  *   ES-2  One pull encodes so many entries at most as it is given.

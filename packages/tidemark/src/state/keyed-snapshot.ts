@@ -108,14 +108,18 @@ export class KeyedSnapshotBuilder {
     this.#bytes += writer.length - before
   }
 
-  /** Of changes: there is no such entry any more. One that is put in the same builder is there all the same. */
-  remove(key: Key, namespace: unknown): void {
+  /**
+   * Of changes: there is no such entry any more. One that is put in the same builder is there all the same. `value`: given
+   * for the kinds whose entries are known by it, too.
+   */
+  remove(key: Key, namespace: unknown, ...value: readonly [unknown?]): void {
     const group = this.#group(keyGroupOf(key, this.#init.maxParallelism))
     group.removed ??= { writer: new ByteWriter(64), entries: 0 }
     const { writer } = group.removed
     const before = writer.length
     encodeKey(writer, key)
     encodeValue(writer, namespace)
+    if (value.length > 0) encodeValue(writer, value[0])
     group.removed.entries += 1
     this.#bytes += writer.length - before
   }

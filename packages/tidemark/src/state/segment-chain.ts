@@ -7,7 +7,8 @@
  *
  *   XM-1  What counts of a keyed state begins with its last 'whole' part. A later entry replaces an earlier one
  *         of the same key and namespace, in its place; one that was removed and set again comes last.
- *         What changed in a map or a list is applied to it there; one of which nothing is left goes.
+ *         What changed in a map or a list is applied to it there; one of which nothing is left goes. Timers are known by
+ *         their time, too, so that each is an entry of its own.
  *   XM-2  List states are those of the last segment: each checkpoint writes them anew.
  *   XM-3  A chain that begins with changes, or whose parts disagree, is refused as damage (E057).
  *
@@ -20,7 +21,7 @@ import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE } from './errors.ts'
 import { patchFormOf, textOf, type Patched } from './patch.ts'
 import type { DecodedSegment } from './snapshot-format.ts'
-import { stampsOf, type KeyedStateSnapshot, type KeyGroupSnapshot } from './snapshot.ts'
+import { isBag, stampsOf, type KeyedStateSnapshot, type KeyGroupSnapshot } from './snapshot.ts'
 
 /** One segment an operator and subtask; `segments` holds each chain in its order. */
 export function mergeChains(segments: readonly DecodedSegment[]): DecodedSegment[] {
@@ -70,7 +71,7 @@ export function mergeParts(parts: readonly KeyedStateSnapshot[]): KeyedStateSnap
   }
 }
 
-function mergeGroup(kind: string, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
+function mergeGroup(kind: Kind, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   const { group } = parts[0] as KeyGroupSnapshot
   const changes = parts.some(({ removed, patched }) => removed !== undefined || patched !== undefined)
   return changes ? folded(kind, group, parts) : joined(group, parts)
@@ -92,27 +93,30 @@ function joined(group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnap
   return { group, entries, digest, bytes }
 }
 
+type Kind = KeyedStateSnapshot['kind']
+
 /** `value`: where it begins. */
 interface Place { readonly bytes: Uint8Array; readonly from: number; readonly value: number; readonly end: number }
 
 /** A map or a list with what changed in it; `id`: key and namespace. */
 interface Changed { readonly id: Uint8Array; readonly value: Patched }
 
-function folded(kind: string, group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
+function folded(kind: Kind, group: number, parts: readonly KeyGroupSnapshot[]): KeyGroupSnapshot {
   // A Map keeps the place of what is replaced, and puts last what was deleted before (XM-1).
   const live = new Map<string, Place | Changed>()
+  const bag = isBag(kind)
   for (const { bytes, removed, patched } of parts) {
     if (removed !== undefined) {
       const gone = new ByteReader(removed.bytes)
-      while (gone.remaining > 0) live.delete(readId(gone, removed.bytes))
+      while (gone.remaining > 0) live.delete(readId(gone, removed.bytes, bag))
     }
     if (patched !== undefined) patch(kind, live, patched.bytes)
     const reader = new ByteReader(bytes)
     while (reader.remaining > 0) {
       const from = reader.position
-      const id = readId(reader, bytes)
+      const id = readId(reader, bytes, bag)
       const value = reader.position
-      skipValue(reader)
+      if (!bag) skipValue(reader)
       live.set(id, { bytes, from, value, end: reader.position })
     }
   }
@@ -126,11 +130,11 @@ function folded(kind: string, group: number, parts: readonly KeyGroupSnapshot[])
   return { group, entries: live.size, digest, bytes: writer.peek() }
 }
 
-function patch(kind: string, live: Map<string, Place | Changed>, patches: Uint8Array): void {
+function patch(kind: Kind, live: Map<string, Place | Changed>, patches: Uint8Array): void {
   const form = patchFormOf(kind)
   for (const reader = new ByteReader(patches); reader.remaining > 0;) {
     const from = reader.position
-    const id = readId(reader, patches)
+    const id = readId(reader, patches, false)
     const at = reader.position
     form.skip(reader)
     const before = live.get(id)
@@ -150,11 +154,12 @@ function written({ id, value }: Changed): Pick<Place, 'bytes' | 'from' | 'end'> 
   return { bytes: writer.peek(), from: 0, end: writer.length }
 }
 
-/** Key and namespace, whose bytes are the same for the same. */
-function readId(reader: ByteReader, bytes: Uint8Array): string {
+/** Key and namespace, in a bag all of the entry; their bytes are the same for the same. */
+function readId(reader: ByteReader, bytes: Uint8Array, bag: boolean): string {
   const from = reader.position
   decodeKey(reader)
   skipValue(reader)
+  if (bag) skipValue(reader)
   return textOf(bytes, from, reader.position)
 }
 

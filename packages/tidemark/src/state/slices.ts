@@ -36,6 +36,8 @@ export interface TrackedTable {
   slotOf?(key: Key): Slot
   /** Absent: entries have none. */
   namespaceOf?(slot: Slot): unknown
+  /** Absent: there is one entry of a key and namespace. Otherwise an entry is known by its value, too (segment-chain.ts). */
+  valueIn?(slot: Slot): unknown
   /** True: the entry had left the table when this epoch was cut, though its mark does not say so. */
   hasLeft?(slot: Slot, epoch: number): boolean
   /** Absent: each entry is written at once. */
@@ -177,8 +179,10 @@ export class Slices implements SnapshotSlices {
       this.#removing = false
       this.#table = 0
     } else if (this.#at < changes.goneKeys.length) {
-      const namespace = this.#tables[this.#table]?.namespaceOf?.(changes.goneSlots[this.#at] as Slot)
-      this.#builder(this.#table).remove(changes.goneKeys[this.#at] as Key, namespace)
+      const table = this.#tables[this.#table] as TrackedTable
+      const slot = changes.goneSlots[this.#at] as Slot
+      const value = table.valueIn === undefined ? [] : [table.valueIn(slot)] as const
+      this.#builder(this.#table).remove(changes.goneKeys[this.#at] as Key, table.namespaceOf?.(slot), ...value)
       this.#at += 1
     } else {
       this.#table += 1

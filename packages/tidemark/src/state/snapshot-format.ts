@@ -11,9 +11,9 @@
  *   varint list states, each: string name, codec, redistribute  varint items  varint bytes, the items
  *
  * An entry is key, namespace, value (record/key-codec.ts, record/value-codec.ts); what was removed is key and
- * namespace; a patch is key, namespace, and what changed there (patch.ts): in a map varint removed, their keys as
- * values, a Map of what was set; in a list varint kept, an array of what follows; an item is a value. Several segments of one operator and subtask are a chain
- * (segment-chain.ts).
+ * namespace, of timers the value, too; a patch is key, namespace, and what changed there (patch.ts): in a map varint
+ * removed, their keys as values, a Map of what was set; in a list varint kept, an array of what follows; an item is a
+ * value. Several segments of one operator and subtask are a chain (segment-chain.ts).
  * Called by the subtask's snapshot writer and by restore, `tidemark checkpoint` and exports. The
  * checksum over the whole segment is the caller's; decoding checks counts and digests all the same,
  * since they catch a writer that was wrong.
@@ -32,7 +32,7 @@ import { decodeValue, encodeValue } from '../record/value-codec.ts'
 import { skipValue } from '../record/value-skip.ts'
 import { E057_CORRUPT_STATE, E058_NEWER_FORMAT } from './errors.ts'
 import { patchFormOf } from './patch.ts'
-import { EXTENTS, REDISTRIBUTES, stampsOf } from './snapshot.ts'
+import { EXTENTS, isBag, REDISTRIBUTES, stampsOf } from './snapshot.ts'
 import type {
   Extent, KeyedEntry, KeyedStateSnapshot, KeyGroupSnapshot, ListStateSnapshot, OperatorSnapshot, Redistribute,
 } from './snapshot.ts'
@@ -207,7 +207,7 @@ function readSegment(reader: ByteReader): DecodedSegment {
 
 function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format: number): KeyedStateSnapshot {
   const name = reader.string()
-  const kind = reader.string()
+  const kind = reader.string() as KeyedStateSnapshot['kind']
   if (!KINDS.has(kind)) throw newer(`State "${name}"`, kind, [...KINDS].join(', '))
   const codec = reader.string()
   if (!CODECS.includes(codec)) throw newer(`State "${name}"`, codec, CODECS.join(', '))
@@ -232,7 +232,7 @@ function readKeyed(reader: ByteReader, owned: KeyGroupRange | undefined, format:
     groups.push(group)
   }
   return {
-    name, version, groups, kind: kind as KeyedStateSnapshot['kind'],
+    name, version, groups, kind,
     ...(jsonSchema === undefined ? {} : { jsonSchema }),
     ...(codec === PLAIN_CODEC ? {} : { stamped: true }),
     ...(codec === EVENT_STAMPED_CODEC ? { clock: 'event' } : {}),
@@ -251,7 +251,7 @@ function extentOf(state: string, code: number): Extent {
   return extent
 }
 
-function verifyGroup(state: string, kind: string, group: KeyGroupSnapshot): void {
+function verifyGroup(state: string, kind: KeyedStateSnapshot['kind'], group: KeyGroupSnapshot): void {
   const reader = new ByteReader(group.bytes)
   let entries = 0
   let digest = 0
@@ -270,7 +270,7 @@ function verifyGroup(state: string, kind: string, group: KeyGroupSnapshot): void
   if (digest !== group.digest) {
     throw new RangeError(`the digest of key group ${group.group} of "${state}" does not match`)
   }
-  verifyChanges(`key group ${group.group} of "${state}" lacks`, group.removed, () => {})
+  verifyChanges(`key group ${group.group} of "${state}" lacks`, group.removed, isBag(kind) ? skipValue : () => {})
   if (group.patched === undefined) return
   verifyChanges(`key group ${group.group} of "${state}" changes`, group.patched, patchFormOf(kind).skip)
 }

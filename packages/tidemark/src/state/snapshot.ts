@@ -51,7 +51,7 @@ export interface KeyGroupSnapshot {
   readonly digest: number
   /** Entries back to back: key, namespace (a value), value. */
   readonly bytes: Uint8Array
-  /** Of changes: what went, which comes before the entries. Key and namespace back to back. */
+  /** Of changes: what went, which comes before the entries. Key and namespace back to back; of a bag all of each entry. */
   readonly removed?: { readonly entries: number; readonly bytes: Uint8Array }
   /** Of changes: what changed in maps and lists that are neither removed nor among the entries. Key, namespace, patch (patch.ts). */
   readonly patched?: { readonly entries: number; readonly bytes: Uint8Array }
@@ -110,6 +110,9 @@ export const stampsOf = (
 ): TimeDomain | undefined => (stamped === true ? clock : undefined)
 
 /** Declared by a user's function, not by the engine. */
+/** Kinds of which a key and namespace may have several entries: each is known by its value, too. */
+export const isBag = (kind: KeyedStateSnapshot['kind']): boolean => kind === 'timers'
+
 export const isUserState = (kind: KeyedStateSnapshot['kind']): kind is StateKind => kind !== 'timers' && kind !== 'window'
 
 /** What an operator gets back: only entries whose key group it owns, list items as redistributed. */

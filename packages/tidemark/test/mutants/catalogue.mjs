@@ -506,6 +506,21 @@ export const MUTANTS = [
     by: suite('state/list-increments.test.ts', 'PH-2'),
   },
   {
+    name: 'timer-known-by-its-key', class: 'I', bug: 'of two timers of a key one is gone after a restore',
+    patches: one('state/snapshot.ts', "kind === 'timers'\n", 'kind === undefined\n'),
+    by: suite('operator/timer-increments.test.ts', 'TS-5, TI-1, TI-2, IS-1'),
+  },
+  {
+    name: 'fired-timer-stays', class: 'I', bug: 'a timer that fired between two checkpoints fires again after a restore',
+    patches: without('operator/timer-log.ts', '      this.#changes.goneKeys.push(timer.key)\n      this.#changes.goneSlots.push(timer)\n'),
+    by: suite('operator/timer-increments.test.ts', 'TS-5, TI-1, TI-2, IS-1'),
+  },
+  {
+    name: 'timer-lost-while-written', class: 'I', bug: 'a timer that fires while a checkpoint is written is not in it',
+    patches: without('operator/timer-log.ts', '    if (!isNew) this.#beforeChange?.(timer.key, timer)\n'),
+    by: suite('operator/timer-increments.test.ts', 'TS-5, TI-1, TI-2, IS-1'),
+  },
+  {
     name: 'cut-of-the-live-table', class: 'I', bug: 'a cut of state on disk holds what was written to the disk after it',
     patches: one(
       'state/paged/paged-cells.ts', '    this.#view = this.#table.view()\n',

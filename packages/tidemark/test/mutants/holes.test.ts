@@ -16,7 +16,8 @@ import type { OperatorContext } from '../../src/operator/operator.ts'
 import { SinkOperator } from '../../src/operator/sink-operator.ts'
 import { SourceOperator } from '../../src/operator/source-operator.ts'
 import { TimerService } from '../../src/operator/timer-service.ts'
-import { inOneGo, type OperatorSnapshot, type RestoredOperator } from '../../src/state/snapshot.ts'
+import { everythingIn } from '../../src/state/slices.ts'
+import type { OperatorSnapshot, RestoredOperator } from '../../src/state/snapshot.ts'
 import { InputGate } from '../../src/task/input-gate.ts'
 import { OperatorChain } from '../../src/task/operator-chain.ts'
 import { RecordWriter } from '../../src/task/record-writer.ts'
@@ -104,7 +105,7 @@ test('TS-6: a timer service never falls behind its restored watermark', () => {
   })
   const first = service(undefined)
   expect(first.advance(70)).toBe(true)
-  const second = service(restoredFrom(inOneGo({ keyed: [], lists: first.snapshotLists(), slices: first.slices() })))
+  const second = service(restoredFrom({ keyed: everythingIn(first.tables), lists: first.snapshotLists() }))
   expect(second.watermark).toBe(70)
   expect(second.advance(60)).toBe(false)
   expect(second.advance(80)).toBe(true)

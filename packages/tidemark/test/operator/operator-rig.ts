@@ -5,7 +5,7 @@ import type { OperatorSpec } from '../../src/graph/operator-spec.ts'
 import { readEntries } from '../../src/state/snapshot-format.ts'
 import type { OperatorSnapshot } from '../../src/state/snapshot.ts'
 import { OperatorHarness, type HarnessOptions } from '../../src/testing/operator-harness.ts'
-import { IncrementsRig, KEY_GROUPS, nameOf } from '../state/increments-rig.ts'
+import { IncrementsRig, KEY_GROUPS, nameOfStored } from '../state/increments-rig.ts'
 
 const at = (made: OperatorSnapshot | Io<OperatorSnapshot> | undefined): OperatorSnapshot => {
   if (made === undefined || 'next' in made) throw new Error('the operator is cut at once')
@@ -26,10 +26,8 @@ export function rigOf(
       const held: Record<string, unknown> = {}
       const { keyed, slices } = at(operator.look?.())
       while (slices?.advance(100) === true);
-      for (const { name, groups } of [...keyed, ...(slices?.take() ?? [])]) {
-        for (const group of groups) {
-          for (const { key, namespace, value } of readEntries(group)) held[nameOf(name, key, namespace)] = value
-        }
+      for (const state of [...keyed, ...(slices?.take() ?? [])]) {
+        for (const group of state.groups) for (const entry of readEntries(group)) held[nameOfStored(state, entry)] = entry.value
       }
       return held
     },

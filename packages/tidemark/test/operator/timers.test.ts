@@ -2,9 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ProcessSpec } from '../../src/graph/operator-spec.ts'
 import { TimerQueue, type Timer } from '../../src/operator/timer-queue.ts'
+import { KeyedSnapshotBuilder } from '../../src/state/keyed-snapshot.ts'
 import { OperatorHarness } from '../../src/testing/operator-harness.ts'
 import { verifyInAllModes } from '../../src/testing/operator-script.ts'
+import { KEY_GROUPS } from '../state/increments-rig.ts'
 
+const queueOf = (name: string): TimerQueue =>
+  new TimerQueue((extent) => new KeyedSnapshotBuilder({ name, kind: 'timers', version: 1, extent, maxParallelism: KEY_GROUPS }))
+const registered = (queue: TimerQueue): Timer[] => Array.from(queue.slots('of now'), ([, timer]) => timer)
 const idOf = ({ key, namespace, time }: Timer): object => ({ key, namespace, time })
 
 test('the timer queue equals a sorted list under any adds, deletes and pops', () => {
@@ -13,7 +18,7 @@ test('the timer queue equals a sorted list under any adds, deletes and pops', ()
     ns: fc.constantFrom(undefined, { start: 0, end: 5 }, { start: 0, end: 6 }),
   })
   fc.assert(fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
-    const queue = new TimerQueue()
+    const queue = queueOf('t')
     let model: { id: string; time: number; key: unknown }[] = []
     for (const { kind, key, time, ns } of ops) {
       const id = `${typeof key}${key} ${ns?.start} ${ns?.end} ${time}`
@@ -32,15 +37,15 @@ test('the timer queue equals a sorted list under any adds, deletes and pops', ()
         expect(popped?.key).toBe(first?.key)
         model = model.filter((each) => each !== first)
       } else {
-        expect(queue.registered().map((timer) => [timer.time, timer.key])).toEqual(model.map((each) => [each.time, each.key]))
+        expect(registered(queue).map((timer) => [timer.time, timer.key])).toEqual(model.map((each) => [each.time, each.key]))
       }
-      expect(queue.size).toBe(model.length)
+      expect(queue.count).toBe(model.length)
     }
     // TQ-4: what is registered anew in this order fires in the same order.
-    const anew = new TimerQueue()
-    for (const { key, namespace, time } of queue.registered()) anew.add(key, namespace, time)
+    const anew = queueOf('t')
+    for (const { key, namespace, time } of registered(queue)) anew.add(key, namespace, time)
     for (let timer = queue.pop(12); timer !== undefined; timer = queue.pop(12)) expect(anew.pop(12)).toMatchObject(idOf(timer))
-    expect(anew.size).toBe(0)
+    expect(anew.count).toBe(0)
   }))
 })
 

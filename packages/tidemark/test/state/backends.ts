@@ -30,8 +30,8 @@ export const BACKENDS: readonly StateBackendKind[] = [
   { name: 'lmdb', part: () => paged(newLmdbStore(TINY_CACHE_BYTES)), costs: 8 },
 ]
 
-/** More than one test uses at a time; the oldest one goes when there is one more. */
-const OPEN_STORES = 32
+/** More than one run of a property uses; the oldest one goes when there is one more. */
+const OPEN_STORES = 128
 const open: PagedStore[] = []
 let root = ''
 let made = 0

@@ -6,7 +6,7 @@ import { start, wait, type Done, type Fiber } from '../../src/base/io.ts'
 import type { StateSegment } from '../../src/base/protocol.ts'
 import { mergeChains } from '../../src/state/segment-chain.ts'
 import { decodeSegment, readEntries, type DecodedSegment } from '../../src/state/snapshot-format.ts'
-import type { OperatorSnapshot } from '../../src/state/snapshot.ts'
+import { isBag, type KeyedEntry, type KeyedStateSnapshot, type OperatorSnapshot } from '../../src/state/snapshot.ts'
 import { SegmentChains } from '../../src/task/segment-chains.ts'
 import { writeSnapshot } from '../../src/task/write-snapshot.ts'
 
@@ -15,7 +15,7 @@ export interface Subject {
   cut(checkpoint: CheckpointId): OperatorSnapshot
   confirm(checkpoint: CheckpointId): void
   abort(checkpoint: CheckpointId): void
-  /** All entries there are now, by name of the state, key and namespace: see `nameOf`. */
+  /** All entries there are now, by `nameOfStored`. */
   entries(): Readonly<Record<string, unknown>>
   /** What is to be compared with `entries` of that time; absent: what was found. */
   read?(found: Readonly<Record<string, unknown>>, expected: Readonly<Record<string, unknown>>): unknown
@@ -23,6 +23,11 @@ export interface Subject {
 
 export const nameOf = (state: string, key: unknown, namespace?: unknown): string =>
   `${state} ${String(key)}${namespace === undefined ? '' : ` ${JSON.stringify(namespace)}`}`
+
+/** The same of a stored entry; in a bag it is known by its value, too. */
+export const nameOfStored = (
+  { name, kind }: Pick<KeyedStateSnapshot, 'name' | 'kind'>, { key, namespace, value }: KeyedEntry,
+): string => nameOf(name, key, isBag(kind) ? [namespace ?? null, value] : namespace)
 
 /** Of a Map the order counts, too. */
 export const inOrder = (value: unknown): unknown => (value instanceof Map ? [...value] : value)
@@ -156,9 +161,9 @@ export class IncrementsRig {
     expect(others).toEqual([])
     const { snapshot: { keyed, lists } } = merged as DecodedSegment
     const found: Record<string, unknown> = {}
-    for (const { name, groups } of keyed) {
-      for (const { key, namespace, value } of groups.flatMap((group) => [...readEntries(group)])) {
-        found[nameOf(name, key, namespace)] = inOrder(value)
+    for (const state of keyed) {
+      for (const entry of state.groups.flatMap((group) => [...readEntries(group)])) {
+        found[nameOfStored(state, entry)] = inOrder(entry.value)
       }
     }
     expect(this.#subject.read?.(found, expected) ?? found).toEqual(expected)
