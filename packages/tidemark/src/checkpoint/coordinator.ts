@@ -26,7 +26,7 @@
 import { describeThrown, isStreamError, type ErrorReport, type StreamError } from '../base/errors.ts'
 import { checkpointId, type Attempt, type CheckpointId } from '../base/ids.ts'
 import { start, wait, type Done, type Io } from '../base/io.ts'
-import type { Ports, TimerHandle } from '../base/ports.ts'
+import type { Ports } from '../base/ports.ts'
 import {
   subtaskKey, type CheckpointBarrier, type CheckpointFailureReason, type FromSubtask, type SubtaskId,
 } from '../base/protocol.ts'
@@ -46,6 +46,7 @@ import { PendingCheckpoint, type AckOutcome, type Acknowledge } from './pending-
 import { RequestDecider, type CheckpointRequest, type RequestKind, type RequestOutcome } from './request-decider.ts'
 import { Listening, type Rewound } from './rewind.ts'
 import { writeTrace } from './trace.ts'
+import { TriggerTimer } from './trigger-timer.ts'
 
 /** A final checkpoint that failed is tried again after this long if no periodic one comes sooner. */
 const FINAL_RETRY_MS = 500
@@ -61,10 +62,9 @@ export class CheckpointCoordinator {
   readonly #background: BackgroundWork
   readonly #confirmed = new ConfirmedCommits()
   readonly #listening: Listening
+  readonly #timer: TriggerTimer
   #active = false
   #pending: PendingCheckpoint | undefined
-  #timer: TimerHandle | undefined
-  #dueMs = 0
   #nextId: CheckpointId
   #latest: Manifest | undefined
   /** Of a checkpoint after the latest one nobody knows whether it is complete. */
@@ -79,8 +79,6 @@ export class CheckpointCoordinator {
   #final = false
   /** The sources have been told to end. */
   #draining = false
-  /** Some source works off a backlog. */
-  #backlog = false
   readonly #savepoint: LiveSavepoint
   #quiet: Done<void>[] = []
 
@@ -100,6 +98,7 @@ export class CheckpointCoordinator {
     this.#decider = new RequestDecider(minPauseMs)
     this.#failures = new FailureManager(init.options.tolerableFailures)
     this.#background = new BackgroundWork(init.ports.log, () => this.#pump())
+    this.#timer = new TriggerTimer(init.ports, init.options, () => this.#onTimer())
     this.#listening = new Listening(init.job.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0))
     this.#nextId = init.opened.nextId
     this.#latest = init.opened.restore
@@ -133,24 +132,14 @@ export class CheckpointCoordinator {
     this.#final = false
     this.#waitForBarriers = false
     this.#confirmed.reset()
-    this.#backlog = false
     this.#savepoint.restart()
     this.#collect()
-    const intervalMs = this.#intervalMs
-    if (intervalMs === 0) return
-    const { minPauseMs } = this.#options
-    this.#arm(minPauseMs + this.#ports.random.below(intervalMs - minPauseMs + 1))
+    this.#timer.start()
   }
 
-  /** Which interval applies (row A10): the end of a backlog leaves no gap, its beginning no short interval. */
+  /** Some source works off a backlog, or none any more. */
   setBacklog(backlog: boolean): void {
-    if (backlog === this.#backlog || this.#options.duringBacklogMs === undefined) return
-    this.#backlog = backlog
-    if (!this.#active || this.#final) return
-    const intervalMs = this.#intervalMs
-    const leftMs = this.#timer === undefined ? Infinity : this.#dueMs - this.#ports.clock.monotonicMs()
-    if (intervalMs > 0) this.#arm(backlog ? intervalMs : Math.max(0, Math.min(intervalMs, leftMs)))
-    else this.#disarm()
+    this.#timer.setBacklog(backlog, this.#active && !this.#final)
   }
 
   request(kind: RequestKind, done: (outcome: RequestOutcome) => void = () => {}): void {
@@ -164,7 +153,7 @@ export class CheckpointCoordinator {
     const now = { ms: clock.monotonicMs(), lastCompletionMs: this.#lastCompletionMs, busy }
     const verdict = this.#decider.offer(request, now)
     if (verdict.kind === 'skipped') {
-      if (verdict.retryInMs !== undefined) this.#arm(verdict.retryInMs)
+      if (verdict.retryInMs !== undefined) this.#timer.arm(verdict.retryInMs)
       done({ kind: 'failed', id: undefined, reason: verdict.reason, error: undefined })
       return
     }
@@ -249,8 +238,7 @@ export class CheckpointCoordinator {
    */
   *suspend(): Io<void> {
     this.#active = false
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#timer.stop()
     for (const request of this.#decider.drain()) {
       request.done({ kind: 'failed', id: undefined, reason: 'job-stopped', error: undefined })
     }
@@ -267,30 +255,9 @@ export class CheckpointCoordinator {
 
   // ---- timer and queue
 
-  /** From trigger to trigger; 0: none by itself. */
-  get #intervalMs(): number {
-    const { everyMs, minPauseMs, duringBacklogMs } = this.#options
-    const wanted = this.#backlog && everyMs > 0 ? (duringBacklogMs ?? everyMs) : everyMs
-    return wanted > 0 && Number.isFinite(wanted) ? Math.max(wanted, minPauseMs) : 0
-  }
-
-  #disarm(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-  }
-
-  #arm(delayMs: number): void {
-    this.#timer?.cancel()
-    this.#dueMs = this.#ports.clock.monotonicMs() + delayMs
-    this.#timer = this.#ports.timers.after(delayMs, () => this.#onTimer())
-  }
-
   #onTimer(): void {
     if (!this.#active || this.#final) return
-    const nowMs = this.#ports.clock.monotonicMs()
-    // Fixed rate while we keep up; after a stall the rhythm starts anew instead of catching up.
-    const intervalMs = this.#intervalMs
-    if (intervalMs > 0) this.#arm(Math.max(this.#dueMs + intervalMs, nowMs + 1) - nowMs)
+    this.#timer.armNext()
     if (!this.#listening.allEnded) this.request('periodic')
     else if (this.#pending === undefined) this.request('final')
   }
@@ -399,7 +366,7 @@ export class CheckpointCoordinator {
     pending.trace.add({ event: 'cp.done', cp: id, t: manifest.completedAtMs, bytes: manifest.counts.bytes })
     if (final) {
       this.#final = true
-      this.#timer?.cancel()
+      this.#timer.stop()
       this.#confirmed.await(id, pending.finished, pending.plan.wait)
     }
     const inFlight = pending.inFlight ? { inFlight: true as const } : {}
@@ -426,7 +393,7 @@ export class CheckpointCoordinator {
       const { directory, epoch: mine } = this.#opened
       const error = E046_FENCED({ directory, mine, newest: commit.newest, holder: commit.holder })
       this.#active = false
-      this.#timer?.cancel()
+      this.#timer.stop()
       this.#end(pending, 'job-stopped', error.message, error, 'keep')
       this.#host.failJob(error)
     }
@@ -478,7 +445,7 @@ export class CheckpointCoordinator {
   }
 
   #retryFinal(): void {
-    if (this.#active && this.#listening.allEnded && this.#intervalMs === 0) this.#arm(FINAL_RETRY_MS)
+    if (this.#active && this.#listening.allEnded && this.#timer.intervalMs === 0) this.#timer.arm(FINAL_RETRY_MS)
   }
 
   #settled(): void {
