@@ -21,24 +21,35 @@ export interface SessionMerge {
   readonly otherStateWindows: readonly Window[]
 }
 
-interface Session {
+export interface Session {
   readonly window: Window
   readonly stateWindow: Window
 }
 
-export class SessionWindows {
-  #sessions: Session[] = []
+export interface SessionListener<S extends Session> {
+  /** The session that is to be kept. */
+  came(window: Window, stateWindow: Window): S
+  gone(session: S): void
+}
+
+export class SessionWindows<S extends Session = Session> {
+  readonly #listener: SessionListener<S>
+  #sessions: S[] = []
+
+  constructor(listener: SessionListener<S>) {
+    this.#listener = listener
+  }
 
   get size(): number {
     return this.#sessions.length
   }
 
-  entries(): readonly Session[] {
+  entries(): readonly S[] {
     return this.#sessions
   }
 
   restore(window: Window, stateWindow: Window): void {
-    this.#sessions.push({ window, stateWindow })
+    this.#sessions.push(this.#listener.came(window, stateWindow))
   }
 
   /** The window that `window` ended up in. `onMerge` is called before this returns if state must move. */
@@ -48,7 +59,7 @@ export class SessionWindows {
     if (merge === undefined) {
       const known = this.#find(window)
       if (known !== undefined) return known.window
-      this.#sessions.push({ window, stateWindow: window })
+      this.#sessions.push(this.#listener.came(window, window))
       return window
     }
     const sources = this.#sessions.filter((s) => merge.merged.some((each) => sameWindow(each, s.window)))
@@ -56,7 +67,8 @@ export class SessionWindows {
     assert(first !== undefined, 'a merge has a window that was there before')
     if (others.length === 0 && sameWindow(first.window, merge.into)) return first.window
     this.#sessions = this.#sessions.filter((session) => !sources.includes(session))
-    this.#sessions.push({ window: merge.into, stateWindow: first.stateWindow })
+    for (const source of sources) this.#listener.gone(source)
+    this.#sessions.push(this.#listener.came(merge.into, first.stateWindow))
     onMerge({
       into: merge.into,
       sources: sources.map((session) => session.window),
@@ -72,10 +84,13 @@ export class SessionWindows {
   }
 
   retire(window: Window): void {
-    this.#sessions = this.#sessions.filter((session) => !sameWindow(session.window, window))
+    const session = this.#find(window)
+    if (session === undefined) return
+    this.#sessions = this.#sessions.filter((each) => each !== session)
+    this.#listener.gone(session)
   }
 
-  #find(window: Window): Session | undefined {
+  #find(window: Window): S | undefined {
     return this.#sessions.find((session) => sameWindow(session.window, window))
   }
 }

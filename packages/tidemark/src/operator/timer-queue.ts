@@ -19,7 +19,7 @@ import { GONE, type Slot } from '../state/change-log.ts'
 import type { KeyedSnapshotBuilder } from '../state/keyed-snapshot.ts'
 import type { TrackedTable } from '../state/slices.ts'
 import type { Extent } from '../state/snapshot.ts'
-import { TimerLog } from './timer-log.ts'
+import { PassingLog } from './passing-log.ts'
 
 export interface Timer {
   readonly key: Key
@@ -44,7 +44,7 @@ const isLive = ({ touched }: Entry): boolean => touched !== GONE
 const before = (a: Entry, b: Entry): boolean => a.time < b.time || (a.time === b.time && a.order < b.order)
 
 export class TimerQueue implements TrackedTable {
-  readonly log = new TimerLog()
+  readonly log = new PassingLog()
   readonly #builder: (extent: Extent) => KeyedSnapshotBuilder
   #heap = new Heap<Entry>(before)
   /** By key and time, so that a registration of what is there already costs two look-ups. */

@@ -13,9 +13,8 @@
  *   WO-5  Only an element that ALL its windows refused, and that is late itself, goes to the late output.
  *   WO-6  A merge moves contents, values and timers before the trigger sees the element that caused it.
  *   WO-7  Emptied contents are no contents: a window without elements does not fire.
- *   WO-8  A cut encodes nothing: contents, the triggers' numbers and timers are tables, cut together with the state of
- *         the window function and written beside processing, changes alone where that is enough; sessions, which
- *         never change, are listed.
+ *   WO-8  A cut encodes nothing: contents, the triggers' numbers, timers and sessions are tables, cut together with the
+ *         state of the window function and written beside processing, changes alone where that is enough.
  *
  * Source: Flink WindowOperator, EvictingWindowOperator, MergingWindowSet.
  */
@@ -25,13 +24,12 @@ import type { Key } from '../graph/key.ts'
 import type { WindowSpec } from '../graph/operator-spec.ts'
 import type { TriggerResult, Window } from '../graph/window-spec.ts'
 import { checkAssigner, defaultTrigger, timeDomainOf, windowAssigner } from '../time/window-assigner.ts'
-import { EntrySlices, inTurn } from '../state/entry-slices.ts'
 import { IncrementalSnapshots } from '../state/incremental.ts'
 import { everythingIn } from '../state/slices.ts'
-import type { SnapshotSlices } from '../state/snapshot.ts'
 import { userError } from './errors.ts'
 import type { Operator, OperatorContext } from './operator.ts'
-import { SessionWindows, type SessionMerge } from './session-windows.ts'
+import { SessionTable } from './session-table.ts'
+import type { SessionMerge } from './session-windows.ts'
 import type { Timer } from './timer-queue.ts'
 import { TimerService } from './timer-service.ts'
 import { createTrigger, fires, purges, type TriggerContext } from './trigger.ts'
@@ -39,7 +37,7 @@ import { keyFrom } from './user-code.ts'
 import { createContents } from './window-contents.ts'
 import { createEmitter } from './window-emitter.ts'
 import { ALL_KEY, cleanupTime, lateOutput, requireTimestamp } from './window-late.ts'
-import { namespaceOf, windowFrom, windowSnapshot, WindowTable } from './window-table.ts'
+import { WindowTable } from './window-table.ts'
 
 export function createGeneralWindow(spec: WindowSpec, context: OperatorContext): Operator {
   const { operator, output, restored, maxParallelism, processingTime } = context
@@ -54,7 +52,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   const contents = createContents(spec, operator)
   const table = new WindowTable<unknown>('window', maxParallelism, contents)
   const numbers = new WindowTable<unknown>('trigger', maxParallelism)
-  const sessions = new Map<Key, SessionWindows>()
+  const sessions = new SessionTable(maxParallelism)
   const late = lateOutput(spec, context)
   const timers = new TimerService({
     clock: processingTime, maxParallelism, restored,
@@ -64,7 +62,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     },
   })
   const emitter = createEmitter(spec, context, timers)
-  const tables = [...timers.tables, table, numbers, ...emitter.tables()]
+  const tables = [...timers.tables, table, numbers, ...(merging ? [sessions] : []), ...emitter.tables()]
   const increments = new IncrementalSnapshots(tables)
   let currentKey: Key = ALL_KEY
   let currentWindow: Window = { start: 0, end: 0 }
@@ -84,18 +82,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   if (restored !== undefined) {
     table.restore(restored)
     numbers.restore(restored)
-    for (const { key, namespace, value } of restored.keyed('sessions')) {
-      sessionsOf(key).restore(windowFrom(namespace), windowFrom(value))
-    }
-  }
-
-  function sessionsOf(key: Key): SessionWindows {
-    let known = sessions.get(key)
-    if (known === undefined) {
-      known = new SessionWindows()
-      sessions.set(key, known)
-    }
-    return known
+    sessions.restore(restored)
   }
 
   const isLate = (window: Window): boolean =>
@@ -124,10 +111,10 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     let window = assigned
     let stateWindow = assigned
     if (merging) {
-      const ofKey = sessionsOf(key)
+      const ofKey = sessions.of(key)
       window = ofKey.add(assigned, (merge) => mergeState(key, merge))
       if (isLate(window)) {
-        retire(key, window)
+        sessions.retire(key, window)
         return false
       }
       stateWindow = ofKey.stateWindowOf(window) as Window
@@ -187,7 +174,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
   function onTimer(timer: Timer, fired: 'event' | 'processing'): void {
     const { key, time } = timer
     const window = timer.namespace as Window
-    const stateWindow = merging ? sessions.get(key)?.stateWindowOf(window) : window
+    const stateWindow = merging ? sessions.stateWindowOf(key, window) : window
     // The window was merged into another one, and its trigger left a timer behind.
     if (stateWindow === undefined || isOver(window, time, fired)) return
     enter(key, window)
@@ -199,7 +186,7 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     enter(key, window)
     asked(() => trigger.clear(window, ctx))
     numbers.delete(key, window)
-    if (merging) retire(key, window)
+    if (merging) sessions.retire(key, window)
   }
 
   /** A timer of a user's trigger that is due after the window was forgotten. */
@@ -207,12 +194,6 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     if (domain === undefined) return false
     if (domain === fired) return time > cleanupTime(window, spec)
     return cleanupTime(window, spec) <= (domain === 'event' ? timers.watermark : timers.processingTime)
-  }
-
-  function retire(key: Key, window: Window): void {
-    const ofKey = sessions.get(key)
-    ofKey?.retire(window)
-    if (ofKey?.size === 0) sessions.delete(key)
   }
 
   function mergeState(key: Key, merge: SessionMerge): void {
@@ -245,16 +226,6 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     }
   }
 
-  /** What never changes, as of now. */
-  function listed(): SnapshotSlices[] {
-    if (!merging) return []
-    const all = [...sessions].flatMap(([key, ofKey]) => ofKey.entries().map((session) => ({ key, ...session })))
-    return [new EntrySlices(
-      all, (extent) => windowSnapshot('sessions', maxParallelism, extent),
-      (builder, { key, window, stateWindow }) => builder.put(key, namespaceOf(window), namespaceOf(stateWindow)),
-    )]
-  }
-
   return {
     collect,
     open: () => timers.open(),
@@ -268,11 +239,11 @@ export function createGeneralWindow(spec: WindowSpec, context: OperatorContext):
     onIdle: (idle) => output.idle(idle),
     snapshot(checkpoint) {
       emitter.beginCut()
-      return { keyed: [], lists: timers.snapshotLists(), slices: inTurn([...listed(), increments.cut(checkpoint)]) }
+      return { keyed: [], lists: timers.snapshotLists(), slices: increments.cut(checkpoint) }
     },
     look() {
       emitter.beginCut()
-      return { keyed: everythingIn(tables), lists: timers.snapshotLists(), slices: inTurn(listed()) }
+      return { keyed: everythingIn(tables), lists: timers.snapshotLists() }
     },
     onCheckpointComplete: (checkpoint) => increments.confirm(checkpoint),
     onCheckpointAborted: (checkpoint) => increments.abort(checkpoint),

@@ -477,7 +477,7 @@ export const MUTANTS = [
   },
   {
     name: 'removals-forgotten', class: 'I', bug: 'an entry that was removed is back after a restore',
-    patches: without('state/segment-chain.ts', '      while (gone.remaining > 0) live.delete(readId(gone, removed.bytes))\n'),
+    patches: without('state/segment-chain.ts', '      while (gone.remaining > 0) live.delete(readId(gone, removed.bytes, bag))\n'),
     by: suite('state/incremental.test.ts', 'IS-1, SL-1, CG-2'),
   },
   {
@@ -512,12 +512,12 @@ export const MUTANTS = [
   },
   {
     name: 'fired-timer-stays', class: 'I', bug: 'a timer that fired between two checkpoints fires again after a restore',
-    patches: without('operator/timer-log.ts', '      this.#changes.goneKeys.push(timer.key)\n      this.#changes.goneSlots.push(timer)\n'),
+    patches: without('operator/passing-log.ts', '      this.#changes.goneKeys.push(entry.key)\n      this.#changes.goneSlots.push(entry)\n'),
     by: suite('operator/timer-increments.test.ts', 'TS-5, TI-1, TI-2, IS-1'),
   },
   {
     name: 'timer-lost-while-written', class: 'I', bug: 'a timer that fires while a checkpoint is written is not in it',
-    patches: without('operator/timer-log.ts', '    if (!isNew) this.#beforeChange?.(timer.key, timer)\n'),
+    patches: without('operator/passing-log.ts', '    if (!isNew) this.#beforeChange?.(entry.key, entry)\n'),
     by: suite('operator/timer-increments.test.ts', 'TS-5, TI-1, TI-2, IS-1'),
   },
   {

@@ -165,7 +165,7 @@ export function runSessionMerge(test: Case): void {
 }
 
 export function runSessionSet(test: Case): void {
-  const sessions = new SessionWindows()
+  const sessions = new SessionWindows({ came: (window, stateWindow) => ({ window, stateWindow }), gone: () => {} })
   const found = list(test.given, 'given').map((window) => pairOf(sessions.add(windowOf(window), () => {})))
   checkEqual(found, list(test.expected, 'expected').map((window) => pairOf(windowOf(window))), 'windows')
 }

@@ -1,24 +1,24 @@
 /**
- * Which timers of one queue came and went since the last cut.
+ * Which entries of one table came and went since the last cut, where none ever changes and many go soon.
  *
- * Owned by timer-queue.ts. A change-log.ts for what never changes and often goes soon: a timer that is moved ahead with
- * every record leaves no trace of where it was.
+ * Owned by timer-queue.ts and session-table.ts. A change-log.ts for such entries: of a timer that is moved ahead with
+ * every record it keeps nothing of where it was meanwhile.
  *
- *   TI-1  A timer that came since the last cut and is still there is in the changes, and so is one that was there at it
+ *   TI-1  An entry that came since the last cut and is still there is in the changes, and so is one that was there at it
  *         and has gone. Of one that came and went there is nothing but room in the list, which is cleared when that is
  *         more than half.
- *   TI-2  While a cut is being written, a timer is handed to it before it goes (CG-2).
+ *   TI-2  While a cut is being written, an entry is handed to it before it goes (CG-2).
  */
 import type { Key } from '../graph/key.ts'
 import { GONE, noChanges, type ChangeLog, type Changes, type Slot } from '../state/change-log.ts'
 
-interface LoggedTimer extends Slot {
+interface Passing extends Slot {
   readonly key: Key
 }
 
 const COMPACT_FROM = 64
 
-export class TimerLog implements Pick<ChangeLog, 'epoch' | 'cut' | 'written'> {
+export class PassingLog implements Pick<ChangeLog, 'epoch' | 'cut' | 'written'> {
   epoch = 1
   #changes = noChanges()
   /** Of those in the list: the ones that are still there. */
@@ -26,22 +26,22 @@ export class TimerLog implements Pick<ChangeLog, 'epoch' | 'cut' | 'written'> {
   #cut = false
   #beforeChange: ((key: Key, slot: Slot) => void) | undefined
 
-  came(timer: LoggedTimer): void {
-    timer.touched = this.epoch
+  came(entry: Passing): void {
+    entry.touched = this.epoch
     if (!this.#cut) return
     this.#came += 1
-    this.#changes.keys.push(timer.key)
-    this.#changes.slots.push(timer)
+    this.#changes.keys.push(entry.key)
+    this.#changes.slots.push(entry)
   }
 
-  gone(timer: LoggedTimer): void {
-    const isNew = timer.touched === this.epoch
-    if (!isNew) this.#beforeChange?.(timer.key, timer)
-    timer.touched = GONE
+  gone(entry: Passing): void {
+    const isNew = entry.touched === this.epoch
+    if (!isNew) this.#beforeChange?.(entry.key, entry)
+    entry.touched = GONE
     if (!this.#cut) return
     if (!isNew) {
-      this.#changes.goneKeys.push(timer.key)
-      this.#changes.goneSlots.push(timer)
+      this.#changes.goneKeys.push(entry.key)
+      this.#changes.goneSlots.push(entry)
       return
     }
     this.#came -= 1
@@ -68,7 +68,7 @@ export class TimerLog implements Pick<ChangeLog, 'epoch' | 'cut' | 'written'> {
     for (const slot of slots) {
       if (slot.touched === GONE) continue
       slots[kept] = slot
-      keys[kept++] = (slot as LoggedTimer).key
+      keys[kept++] = (slot as Passing).key
     }
     slots.length = keys.length = kept
   }
