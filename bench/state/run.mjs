@@ -15,10 +15,10 @@ const SIDE = fileURLToPath(new URL('side.mjs', import.meta.url))
 const FLAGS = { flags: ['--expose-gc', '--max-old-space-size=12000'] }
 const KEYS = 10_000_000
 /** After the state is there; for some ten seconds. */
-const RECORDS = 12_000_000
+const RECORDS = 20_000_000
 const SMALL_KEYS = 100_000
 /** So long that the checkpoints go through a whole cycle: after a hundred of them there is a new base. */
-const SMALL_RECORDS = 12_000_000
+const SMALL_RECORDS = 120_000_000
 const DEFAULT_ROUNDS = 3
 
 export async function stateBench({ keys = KEYS, rounds = DEFAULT_ROUNDS, note }) {

@@ -4,10 +4,10 @@
  *   node state/side.mjs run DIRECTORY KEYS RECORDS EVERY
  *   node state/side.mjs again DIRECTORY KEYS WORKERS
  *
- * run: a rolling aggregate gets one record for each of KEYS keys, then RECORDS more of which all fall on the same
- * hundredth of the keys; with a checkpoint EVERY so often (off: none but the last). Measured is the time of the
- * second part: how long it took, what the turns of the event loop were like, and of the checkpoints within it
- * the bytes and entries that they wrote. Then the job is stopped. again: it is started again on so many threads;
+ * run: a rolling aggregate gets one record for each of KEYS keys, then others which all fall on the same hundredth of
+ * the keys; with a checkpoint EVERY so often (off: none but the last). Measured are RECORDS of these, from when the
+ * checkpoints that hold parts of the filling are over: how long they took, what the turns of the event loop were
+ * like, and the bytes that the checkpoints of that time wrote. Then the job is stopped. again: it is started again on so many threads;
  * measured is the time to the first record.
  */
 import { existsSync } from 'node:fs'
@@ -22,7 +22,10 @@ const keys = Number(keyCount)
 const NEVER = '1h'
 const POLL_MS = 5
 
-const marks = { seen: 0, filled: undefined, end: undefined }
+/** The first that completes after the filling may have been cut in the midst of it, the second is of all keys. */
+const SETTLED_AFTER = 2
+
+const marks = { seen: 0, first: undefined, began: undefined, end: undefined }
 
 /** Times between two turns of the event loop since `from`. */
 function watchTurns() {
@@ -31,7 +34,7 @@ function watchTurns() {
   let watching = true
   const turn = () => {
     const now = performance.now()
-    if (marks.filled !== undefined) turns.push(now - last)
+    if (marks.began !== undefined) turns.push(now - last)
     last = now
     if (watching) setImmediate(turn)
   }
@@ -56,19 +59,23 @@ async function run() {
   const stopWatching = watchTurns()
   let cpu
   const checkpoints = []
+  let settled = every === NEVER ? SETTLED_AFTER : 0
   const running = startJob(large, {
     stateDirectory: directory, config: { keys: keyCount, checkpointEvery: every },
     onEvent: (event) => {
-      if (event.kind === 'checkpoint') checkpoints.push({ at: performance.now(), bytes: event.bytes })
+      if (event.kind !== 'checkpoint') return
+      checkpoints.push({ at: performance.now(), bytes: event.bytes })
+      if (marks.seen >= keys) settled += 1
     },
   })
   const done = new Promise((resolve) => {
     hooks.onRecord = () => {
       marks.seen += 1
-      if (marks.seen === keys) {
-        marks.filled = performance.now()
+      if (marks.began === undefined && marks.seen >= keys && settled >= SETTLED_AFTER) {
+        marks.first = marks.seen
+        marks.began = performance.now()
         cpu = process.cpuUsage()
-      } else if (marks.seen === keys + records) {
+      } else if (marks.seen === marks.first + records) {
         marks.end = performance.now()
         cpu = process.cpuUsage(cpu)
         resolve()
@@ -80,10 +87,9 @@ async function run() {
   const memoryBytes = memory() - before
   running.stop()
   mustBeStopped(await running.done)
-  // Those that began after the first second of it; what came before holds part of the filling.
-  const within = checkpoints.filter(({ at }) => at > marks.filled + 1000 && at < marks.end)
+  const within = checkpoints.filter(({ at }) => at > marks.began && at < marks.end)
   report({
-    times: { wallMs: marks.end - marks.filled, cpuMs: (cpu.user + cpu.system) / 1000, ...turns },
+    times: { wallMs: marks.end - marks.began, cpuMs: (cpu.user + cpu.system) / 1000, ...turns },
     checkpoints: within.length, bytes: within.reduce((sum, { bytes }) => sum + bytes, 0),
     lastBytes: checkpoints.at(-1).bytes, memoryBytes,
   })
