@@ -39,7 +39,7 @@ export class ListCells extends StateCells<ListCell> implements ListState<unknown
   }
 
   get(): readonly unknown[] {
-    const copy = Array.from(this.#read(this.#live()), (item) => this.unwrap(item))
+    const copy = this.#read(this.#live()).map((item) => this.unwrap(item))
     return this.freezes ? Object.freeze(copy) : copy
   }
 
@@ -48,9 +48,11 @@ export class ListCells extends StateCells<ListCell> implements ListState<unknown
     return this.get()[Symbol.iterator]()
   }
 
-  protected override dump({ items }: ListCell): unknown {
+  protected override dump(cell: ListCell): unknown {
+    const { items } = cell
     if (!this.stamped) return items
     const alive = items.filter((item) => this.aliveAtCut(item))
+    if (alive.length < items.length) cell.trim()
     return alive.length === 0 ? undefined : alive.map((item) => this.dumpOne(item))
   }
 

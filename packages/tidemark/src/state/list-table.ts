@@ -1,10 +1,9 @@
 /** The lists of one state on the heap, written item by item: see parts-table.ts. Owned by list-state.ts. */
 import type { Key } from '../graph/key.ts'
 import { encodeArrayHead, encodeItem } from '../record/value-codec.ts'
-import type { KeyedSnapshotBuilder } from './keyed-snapshot.ts'
 import type { ListAtCut, ListCell, ListChanges } from './list-cell.ts'
 import type { PartsSlot } from './parts-log.ts'
-import { HeapParts, type HeapPartsInit, type PartForm, type Steps } from './parts-table.ts'
+import { HeapParts, type Building, type HeapPartsInit, type PartForm, type Work } from './parts-table.ts'
 
 interface ListSlot extends PartsSlot<ListAtCut, ListChanges> {
   readonly cell: ListCell
@@ -15,32 +14,37 @@ export class HeapLists<S extends ListSlot> extends HeapParts<ListAtCut, ListChan
     super(init, ({ size }) => ({ kept: size }))
   }
 
-  protected override * whole(
-    builder: () => KeyedSnapshotBuilder, key: Key, { cell }: S, list: ListAtCut, alive: PartForm['aliveAtCut'],
-  ): Steps<number> {
+  protected override whole(builder: Building, key: Key, { cell }: S, list: ListAtCut, alive: PartForm['aliveAtCut']): Work {
     const writer = this.emptyWriter()
     let items = 0
-    yield* this.inSteps(itemsOf(list, 0), this.placing(key, (item) => {
+    const encode = (item: unknown): void => {
       if (alive !== undefined && !alive(item)) return
       encodeItem(writer, this.part.stored(item))
       items += 1
-    }))
-    if (items < list.size) cell.trim()
-    if (items > 0) builder().putParts('array', key, items, writer.peek())
-    return items
+    }
+    return {
+      runs: [[itemsOf(list, 0), encode]],
+      done: () => {
+        if (items < list.size) cell.trim()
+        if (items > 0) builder().putParts('array', key, items, writer.peek())
+        return items
+      },
+    }
   }
 
-  protected override * patch(
-    builder: () => KeyedSnapshotBuilder, key: Key, { cell }: S, list: ListAtCut, { kept }: ListChanges,
-  ): Steps<boolean> {
+  protected override patch(builder: Building, key: Key, { cell }: S, list: ListAtCut, { kept }: ListChanges): Work | undefined {
     const added = list.size - kept
-    if (cell.trimmed || added * 2 >= list.size) return false
+    if (cell.trimmed || added * 2 >= list.size) return undefined
     const writer = this.emptyWriter()
     writer.varint(kept)
     encodeArrayHead(writer, added)
-    yield* this.inSteps(itemsOf(list, kept), this.placing(key, (item) => encodeItem(writer, this.part.stored(item))))
-    builder().patch(key, undefined, writer.peek())
-    return true
+    return {
+      runs: [[itemsOf(list, kept), (item: unknown) => encodeItem(writer, this.part.stored(item))]],
+      done: () => {
+        builder().patch(key, undefined, writer.peek())
+        return added
+      },
+    }
   }
 
   protected override nothing(): ListChanges {

@@ -123,15 +123,16 @@ export class PartsLog<H extends Held, I extends object, S extends PartsSlot<H, I
     this.#onlyNewest = true
   }
 
-  /**
-   * What is to be written of a cut; undefined: it is none of it, or was given. To be let go of with `given`. A cell of
-   * fewer parts than `atOnce` is written before anybody changes it.
-   */
-  asOfCut(key: Key, slot: S, atOnce: number): H | undefined {
-    if (!this.#needs(slot)) return this.#held?.get(slot)?.as
-    if (slot.cell.size >= atOnce) return this.#hold(key, slot)
+  /** A cell of less than so many parts of which the cut needs what it is now: it counts as given. False: it is none such. */
+  takesAtOnce(slot: S, parts: number): boolean {
+    if (slot.cell.size >= parts || !this.#needs(slot)) return false
     slot.touched = 1 - this.epoch
-    return slot.cell.present()
+    return true
+  }
+
+  /** What is to be written of a cut; undefined: it is none of it, or was given. To be let go of with `given`. */
+  asOfCut(key: Key, slot: S): H | undefined {
+    return this.#needs(slot) ? this.#hold(key, slot) : this.#held?.get(slot)?.as
   }
 
   given(slot: S): void {

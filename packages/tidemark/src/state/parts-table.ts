@@ -5,7 +5,7 @@
  * the slices of a cut (slices.ts) pull `inParts`.
  *
  *   HM-1  An increment holds of a cell what changed in it, or all of it if that is no more than twice as much.
- *   HM-2  One step encodes `STEP_PARTS` parts at most, however large a cell is.
+ *   HM-2  One step encodes fewer than `STEP_PARTS` parts, however large a cell is.
  *   HM-3  A base holds of a cell what was alive at the cut; if that is nothing, and nothing came since, the cell goes.
  */
 import { ByteWriter } from '../base/bytes.ts'
@@ -32,10 +32,18 @@ export interface HeapPartsInit<S extends Slot> {
   readonly copied: number | undefined
 }
 
-export type Steps<T = void> = Generator<void, T, undefined>
-type Building = () => KeyedSnapshotBuilder
+/** What is to be encoded of one cell: all these, one by one, and then it is `done`, and gives how many parts it has written. */
+export interface Work {
+  readonly runs: readonly Run[]
+  readonly done: () => number
+}
+export type Run = readonly [of: Iterable<unknown>, encode: (one: never) => void]
 
-const STEP_PARTS = 4
+export type Building = () => KeyedSnapshotBuilder
+type Steps<T = void> = Generator<void, T, undefined>
+
+/** Also what a cell has that is encoded at once, as most are: a step of its own costs a microsecond. */
+const STEP_PARTS = 16
 const MOST_KEPT_BYTES = 2 ** 20
 
 export abstract class HeapParts<H extends Held, I extends object, S extends PartsSlot<H, I>>
@@ -77,7 +85,9 @@ export abstract class HeapParts<H extends Held, I extends object, S extends Part
   * everything(builder: Building, drop: (key: Key) => void): Steps {
     const cut = this.log.epoch - 1
     for (const [key, slot] of this.entries()) {
-      const alive = yield* this.#base(key, slot, builder)
+      const alive = this.log.takesAtOnce(slot, STEP_PARTS)
+        ? this.write(builder(), key, slot, 'if alive')
+        : yield* this.#base(key, slot, builder)
       if (!alive && slot.touched === -cut) drop(key)
       yield
     }
@@ -92,11 +102,11 @@ export abstract class HeapParts<H extends Held, I extends object, S extends Part
     return merged ? this.#merged(of, builder) : this.#newest(of, builder)
   }
 
-  /** All of it that is alive, if there is anything: how many parts. */
-  protected abstract whole(builder: Building, key: Key, slot: S, held: H, alive: PartForm['aliveAtCut']): Steps<number>
+  /** All of it that is alive, if there is anything. */
+  protected abstract whole(builder: Building, key: Key, slot: S, held: H, alive: PartForm['aliveAtCut']): Work
 
-  /** What changed; false: it is to be written as a whole. */
-  protected abstract patch(builder: Building, key: Key, slot: S, held: H, inside: I): Steps<boolean>
+  /** What changed; undefined: it is to be written as a whole. */
+  protected abstract patch(builder: Building, key: Key, slot: S, held: H, inside: I): Work | undefined
 
   /** What `join` makes what was joined of. */
   protected abstract nothing(): I
@@ -112,35 +122,47 @@ export abstract class HeapParts<H extends Held, I extends object, S extends Part
   }
 
   protected * inSteps<T>(of: Iterable<T>, visit: (one: T) => void): Steps {
-    let steps = 0
+    let left = STEP_PARTS
     for (const one of of) {
-      if (steps++ % STEP_PARTS === STEP_PARTS - 1) yield
+      if (--left === 0) {
+        left = STEP_PARTS
+        yield
+      }
       visit(one)
     }
   }
 
-  /** The same function, whose errors have the cell of this key as their place. */
-  protected placing<T>(key: Key, encode: (one: T) => void): (one: T) => void {
-    return (one) => {
-      try {
-        encode(one)
-      } catch (error) {
-        throw placed(error, this.#form, key)
-      }
+  #atOnce(key: Key, { runs, done }: Work): void {
+    try {
+      for (const [of, encode] of runs) for (const one of of) encode(one as never)
+    } catch (error) {
+      throw placed(error, this.#form, key)
     }
+    done()
+  }
+
+  * #inTurn(key: Key, { runs, done }: Work): Steps<number> {
+    try {
+      for (const [of, encode] of runs) yield* this.inSteps(of, encode as (one: unknown) => void)
+    } catch (error) {
+      throw placed(error, this.#form, key)
+    }
+    return done()
   }
 
   /** False: nothing of it is alive. */
   * #base(key: Key, slot: S, builder: Building): Steps<boolean> {
-    const held = this.log.asOfCut(key, slot, STEP_PARTS)
-    const parts = held === undefined ? 1 : yield* this.whole(builder, key, slot, held, this.part.aliveAtCut)
-    if (held !== undefined) this.log.given(slot)
+    const held = this.log.asOfCut(key, slot)
+    if (held === undefined) return true
+    const parts = yield* this.#inTurn(key, this.whole(builder, key, slot, held, this.part.aliveAtCut))
+    this.log.given(slot)
     return parts > 0
   }
 
   * #newest({ keys, slots, inside }: Changes, builder: Building): Steps {
     for (let i = 0; i < keys.length; i++) {
-      yield* this.#change(keys[i] as Key, slots[i] as S, inside?.[i] as I | undefined, builder)
+      const [key, slot, changes] = [keys[i] as Key, slots[i] as S, inside?.[i] as I | undefined]
+      if (!this.#changeAtOnce(key, slot, changes, builder)) yield* this.#change(key, slot, changes, builder)
       yield
     }
   }
@@ -168,17 +190,25 @@ export abstract class HeapParts<H extends Held, I extends object, S extends Part
       }
       yield
     }
-    for (const [slot, change] of found) {
-      yield* this.#change(change.key, slot, change.inside, builder)
+    for (const [slot, { key, inside: changes }] of found) {
+      if (!this.#changeAtOnce(key, slot, changes, builder)) yield* this.#change(key, slot, changes, builder)
       yield
     }
   }
 
+  #changeAtOnce(key: Key, slot: S, inside: I | undefined, builder: Building): boolean {
+    if (!this.log.takesAtOnce(slot, STEP_PARTS)) return false
+    const patch = inside === undefined ? undefined : this.patch(builder, key, slot, slot.cell.present(), inside)
+    if (patch === undefined) this.write(builder(), key, slot, 'as it is')
+    else this.#atOnce(key, patch)
+    return true
+  }
+
   * #change(key: Key, slot: S, inside: I | undefined, builder: Building): Steps {
-    const held = this.log.asOfCut(key, slot, STEP_PARTS)
+    const held = this.log.asOfCut(key, slot)
     if (held === undefined) return
-    const patched = inside !== undefined && (yield* this.patch(builder, key, slot, held, inside))
-    if (!patched) yield* this.whole(builder, key, slot, held, undefined)
+    const patch = inside === undefined ? undefined : this.patch(builder, key, slot, held, inside)
+    yield* this.#inTurn(key, patch ?? this.whole(builder, key, slot, held, undefined))
     this.log.given(slot)
   }
 }
