@@ -110,8 +110,8 @@ const BROKEN: readonly BrokenLaw[] = [
     law: 'CX-1: timers of the clock are part of a checkpoint',
     patches: [{
       file: 'operator/timer-service.ts',
-      find: "(['event', 'processing'] as const).map",
-      replace: "(['event'] as const).map",
+      find: 'this.tables = Object.values(this.#queues)',
+      replace: 'this.tables = [this.#queues.event]',
     }],
     withinSeeds: 100,
     as: 'inconsistent-checkpoint',
